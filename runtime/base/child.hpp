@@ -1,0 +1,69 @@
+// Child processes: the only place that forks. A child is owned, bounded in time and never forgotten.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "runtime/base/result.hpp"
+#include "runtime/base/unique_fd.hpp"
+
+namespace berth {
+
+/// Owner of one child process. Destroying it kills the child (SIGKILL) and reaps it, unless it was waited for
+/// or released. Signals go through a pidfd: never to a stranger that was given the same pid.
+class [[nodiscard]] Child {
+public:
+    Child() = default;
+    Child(Child&& other) noexcept;
+    Child& operator=(Child&& other) noexcept;
+    Child(const Child&) = delete;
+    Child& operator=(const Child&) = delete;
+    ~Child();
+
+    /// fork(2); the child runs `body` and leaves with _exit(body()). The child keeps every descriptor and all
+    /// memory of the caller: bodies begin by dropping what they do not need.
+    static Result<Child> fork(const std::function<int()>& body);
+
+    /// vfork-like start of a program (posix_spawn): `fds` are given to it as descriptors 3, 4, … in order;
+    /// 0–2 are /dev/null. Every other descriptor is closed. The environment is empty.
+    /// The program is a path of this installation, checked to be root's where root starts it.
+    static Result<Child> spawn(const std::string& program, const std::vector<std::string>& arguments,
+                               const std::vector<int>& fds);
+
+    [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+    [[nodiscard]] int pidfd() const noexcept { return pidfd_.get(); }
+
+    /// Waits for the end; a child still running after `limit` is killed and reported as an error (ETIMEDOUT).
+    /// \return the wait status of waitpid(2).
+    Result<int> wait(std::chrono::milliseconds limit);
+
+    void kill() noexcept;
+
+    /// Gives the process up: it is not killed or reaped by this object any more.
+    void release() noexcept;
+
+private:
+    Child(pid_t pid, UniqueFd pidfd) noexcept : pid_(pid), pidfd_(std::move(pidfd)) {}
+    pid_t pid_ = -1;
+    UniqueFd pidfd_;
+};
+
+/// A process that is nobody's child (init adopts it), held by its pidfd.
+struct DetachedProcess {
+    pid_t pid = -1;
+    UniqueFd pidfd;
+};
+
+/// Child::spawn() for a program that is to outlive the caller's exec: the caller's later self must not find a
+/// child that it never started. `before` runs in the process that starts the program, after its fork.
+[[nodiscard]] Result<DetachedProcess> spawn_detached(const std::string& program, const std::vector<std::string>& arguments,
+                                                     const std::vector<int>& fds, const std::function<Status()>& before);
+
+/// Closes every descriptor of this process but 0, 1, 2 and those of `keep`. close_range(2).
+Status close_other_fds(std::vector<int> keep);
+
+}  // namespace berth

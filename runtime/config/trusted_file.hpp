@@ -1,0 +1,20 @@
+// Opening files that only root can have written.
+#pragma once
+
+#include <string>
+
+#include "runtime/base/result.hpp"
+#include "runtime/base/unique_fd.hpp"
+
+namespace berth::config {
+
+/// Opens a regular file for reading and gives the descriptor (close-on-exec) to the caller, if nobody but root could
+/// have put it there or changed it: the file and every folder walked through to reach it belong to uid 0 and are not
+/// writable by group or others. The sticky bit does not excuse a folder. Symbolic links are followed, and the folders
+/// they lead through are held to the same rule. `path` must be absolute.
+/// Works descriptor by descriptor (openat(2), O_NOFOLLOW), so what was checked is what is opened.
+/// Needs no privilege. Every failure is Category::config (ENOENT where there is no such file); its message names
+/// the culprit and the remedy.
+[[nodiscard]] Result<UniqueFd> open_trusted(const std::string& path);
+
+}  // namespace berth::config

@@ -1,0 +1,139 @@
+#include "runtime/exec/container.hpp"
+
+#include <grp.h>
+#include <pwd.h>
+#include <sys/capability.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+#include <cstdlib>
+
+#include "runtime/base/text.hpp"
+#include "sif/names.hpp"
+
+namespace berth {
+namespace {
+
+std::optional<unsigned> as_number(const std::string& text) {
+    if (text.empty() || text.size() > 10 || text.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
+    const unsigned long value = std::strtoul(text.c_str(), nullptr, 10);
+    return value < UINT_MAX ? std::optional(static_cast<unsigned>(value)) : std::nullopt;
+}
+
+/// What the site's `limit container` lists name, as this node knows it. A name that is unknown matches nothing.
+SiteNames look_up(const config::SiteConfig& site) {
+    SiteNames names;
+    for (const auto& entry : site.limit_container_owners.value) {
+        if (const auto uid = as_number(entry.value)) names.users[entry.value] = *uid;
+        if (const passwd* account = ::getpwnam(entry.value.c_str())) names.users[entry.value] = account->pw_uid;
+    }
+    for (const auto& entry : site.limit_container_groups.value) {
+        if (const auto gid = as_number(entry.value)) names.groups[entry.value] = *gid;
+        if (const ::group* found = ::getgrnam(entry.value.c_str())) names.groups[entry.value] = found->gr_gid;
+    }
+    for (const auto& entry : site.limit_container_paths.value) {
+        const std::unique_ptr<char, void (*)(void*)> resolved(::realpath(entry.value.c_str(), nullptr), std::free);
+        if (resolved) names.paths[entry.value] = resolved.get();
+    }
+    return names;
+}
+
+Result<std::pair<uid_t, gid_t>> server_account(const config::SiteConfig& site) {
+    const std::string& name = site.image_server_user.value;
+    const std::string where = site.image_server_user.origin.to_string() + ": image server user = " + name;
+    std::optional<std::pair<uid_t, gid_t>> account;
+    if (const passwd* found = ::getpwnam(name.c_str()))
+        account = {found->pw_uid, found->pw_gid};
+    else if (const auto uid = as_number(name))
+        account = {*uid, *uid};
+    if (!account)
+        return Error{Category::config, ENOENT,
+                     where + ": there is no such user on this node: create it (useradd --system --no-create-home --shell "
+                             "/usr/sbin/nologin " + name + ")"};
+    if (account->first == 0 || account->second == 0)
+        return Error{Category::config, 0, where + ": the image server must not run as root"};
+    return *account;
+}
+
+std::string passwd_field(std::string text) {
+    std::replace_if(text.begin(), text.end(), [](char c) { return c == ':' || c == '\n'; }, ' ');
+    return text;
+}
+
+CallerEntries caller_entries(const Decision& decision, const JobContext& job) {
+    CallerEntries entries;
+    entries.uid = job.uid;
+    entries.user = passwd_field(job.user);
+    const std::string home = decision.home.kind == DecidedHome::Kind::none ? job.home : decision.home.destination;
+    if (!entries.user.empty())
+        entries.passwd_line = entries.user + ":x:" + std::to_string(job.uid) + ":" + std::to_string(job.gid) + ":" +
+                              passwd_field(job.gecos) + ":" + passwd_field(home) + ":" + passwd_field(job.shell);
+    for (const auto& [gid, name] : job.group_names) entries.groups.emplace_back(gid, passwd_field(name));
+    return entries;
+}
+
+}  // namespace
+
+JobContext job_context(const Identity& identity) {
+    JobContext job;
+    job.uid = identity.uid;
+    job.gid = identity.gid;
+    job.groups = identity.groups;
+    job.architecture = sif::host_architecture();
+    if (const passwd* account = ::getpwuid(identity.uid)) {
+        job.user = account->pw_name;
+        job.home = account->pw_dir;
+        job.gecos = account->pw_gecos;
+        job.shell = account->pw_shell;
+    }
+    std::vector<gid_t> gids = identity.groups;
+    gids.push_back(identity.gid);
+    std::sort(gids.begin(), gids.end());
+    gids.erase(std::unique(gids.begin(), gids.end()), gids.end());
+    for (const gid_t gid : gids)
+        if (const ::group* found = ::getgrgid(gid)) job.group_names.emplace_back(gid, found->gr_name);
+    return job;
+}
+
+bool has_host_privilege() {
+    if (::geteuid() != 0) return false;
+    const std::unique_ptr<std::remove_pointer_t<cap_t>, int (*)(void*)> now(::cap_get_proc(), ::cap_free);
+    cap_flag_value_t has = CAP_CLEAR;
+    return now && ::cap_get_flag(now.get(), CAP_SYS_ADMIN, CAP_EFFECTIVE, &has) == 0 && has == CAP_SET;
+}
+
+Result<Considered> consider(const Request& request, const config::SiteConfig& site, const JobContext& job, UserSide& side) {
+    Considered considered;
+    BERTH_TRY(considered.image, side.open_image(request.image));
+    BERTH_CHECK(describe_image_file(considered.image.fd.get(), considered.image.info));
+    considered.decision = decide(request, site, look_up(site), job, considered.image.info);
+    HostFacts host;
+    if (considered.decision.devices == Devices::host) { BERTH_TRY(host.devices, side.usable_devices()); }
+    considered.plan = make_plan(considered.decision, considered.image.info, job, host);
+    return considered;
+}
+
+Result<Prepared> prepare(const Considered& considered, const config::SiteConfig& site, const JobContext& job, UserSide& side,
+                         int prepared_namespace) {
+    RunnerInputs inputs{side, job.privileged, considered.image.fd.get(), considered.image.info,
+                        caller_entries(considered.decision, job), std::nullopt, prepared_namespace};
+    if (considered.decision.driver == Driver::fuse) { BERTH_TRY(inputs.server, server_account(site)); }
+    // Modes of what is made must not depend on the caller's umask, which the command gets back.
+    const mode_t callers = ::umask(0022);
+    RealRunner runner(std::move(inputs));
+    const auto status = run_phase(runner, considered.plan, Phase::prepare);
+    ::umask(callers);
+    if (!status) return status.error();
+    Prepared prepared{runner.scripts(), std::nullopt};
+    prepared.server = runner.take_server();
+    return prepared;
+}
+
+ContainerFacts container_facts(const Considered& considered, const JobContext& job) {
+    const DecidedHome& home = considered.decision.home;
+    return {home.kind == DecidedHome::Kind::none ? job.home : home.destination, considered.image.info.path};
+}
+
+}  // namespace berth

@@ -1,0 +1,48 @@
+// From a request to a container that stands: gathers, decides, plans, prepares. Both the command and the step's
+// helper go through here.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/environment/environment.hpp"
+#include "runtime/exec/runner.hpp"
+#include "runtime/plan/plan.hpp"
+#include "runtime/request/request.hpp"
+
+namespace berth {
+
+/// The account and node facts of a job that runs as `identity`. Looks names up (NSS): before any fork.
+/// Launch, ids and directories of the job are the caller's to fill in.
+[[nodiscard]] JobContext job_context(const Identity& identity);
+
+/// True when this process may make mounts as root of the host: uid 0 with CAP_SYS_ADMIN.
+[[nodiscard]] bool has_host_privilege();
+
+/// A request with all that was decided about it.
+struct Considered {
+    OpenedImage image;
+    Decision decision;
+    Plan plan;
+};
+
+/// Opens and inspects the image, decides and plans. A refusal is in the decision, not an error. Changes nothing.
+[[nodiscard]] Result<Considered> consider(const Request& request, const config::SiteConfig& site, const JobContext& job,
+                                          UserSide& side);
+
+struct Prepared {
+    std::vector<ImageScript> scripts;
+    std::optional<DetachedProcess> server;  ///< the image server, where there is one
+};
+
+/// Carries out the prepare phase in this process, which is inside the container's mount namespace afterwards (or, with
+/// `prepared_namespace`, has filled that one). On failure nothing is left but what ends with this process.
+[[nodiscard]] Result<Prepared> prepare(const Considered& considered, const config::SiteConfig& site, const JobContext& job,
+                                       UserSide& side, int prepared_namespace);
+
+/// The file name in a container's informational variables, and the home that HOME gets.
+[[nodiscard]] ContainerFacts container_facts(const Considered& considered, const JobContext& job);
+
+}  // namespace berth

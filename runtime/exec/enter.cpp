@@ -1,0 +1,60 @@
+#include "runtime/exec/enter.hpp"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <climits>
+
+#include "runtime/base/text.hpp"
+
+namespace berth {
+namespace {
+
+/// The kernel names a working directory that cannot be reached from the root "(unreachable)/…".
+bool working_directory_is_inside() {
+    std::array<char, PATH_MAX> path{};
+    const long n = ::syscall(SYS_getcwd, path.data(), path.size());
+    return n > 0 && path[0] == '/';
+}
+
+Status change_directory(const effect::ChangeDirectory& e) {
+    if (::chdir(e.path.c_str()) != 0) {
+        if (e.required) return errno_error("working directory " + printable(e.path) + " in the container", errno, Category::usage);
+        if (::chdir(e.fallback.c_str()) != 0 && ::chdir("/") != 0) return errno_error("the container's root");
+    }
+    if (!working_directory_is_inside()) return Error{Category::denied, 0, "the working directory lies outside the container"};
+    return {};
+}
+
+Status check(int number, const char* what) {
+    if (number != 0) return errno_error(what, number);
+    return {};
+}
+
+}  // namespace
+
+Status EntryRunner::run(const Effect& effect, const Plan&) {
+    if (std::holds_alternative<effect::EnterNamespaces>(effect)) {
+        if (::setns(ns_, CLONE_NEWNS) != 0) return errno_error("cannot enter the container's mount namespace");
+        // A copy for this task alone; setns(2) moved root and working directory to the container's root.
+        if (::unshare(CLONE_NEWNS) != 0) return errno_error("cannot copy the container's mount namespace");
+        return {};
+    }
+    if (std::holds_alternative<effect::DropBoundingSet>(effect))
+        return check(drop_bounding_set(), "cannot empty the capability bounding set (CAP_SETPCAP is needed)");
+    if (const auto* start = std::get_if<effect::ChangeDirectory>(&effect)) return change_directory(*start);
+    if (std::holds_alternative<effect::DropCapabilities>(effect)) return check(drop_capabilities(), "cannot drop capabilities");
+    if (std::holds_alternative<effect::NoNewPrivileges>(effect)) return check(set_no_new_privileges(), "cannot set no_new_privs");
+    if (std::holds_alternative<effect::CloseDescriptors>(effect)) {
+        if (::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0) return errno_error("close_range");
+        for (const int fd : keep_) static_cast<void>(::fcntl(fd, F_SETFD, 0));
+        return {};
+    }
+    return Error{Category::internal, 0, "a step of another phase"};
+}
+
+}  // namespace berth

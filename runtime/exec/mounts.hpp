@@ -1,0 +1,50 @@
+// The kernel's mount calls, by descriptor: nothing here takes a path inside a tree that a user controls.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "runtime/base/result.hpp"
+#include "runtime/base/unique_fd.hpp"
+
+namespace berth {
+
+/// How paths beneath a container's root are resolved. openat2(2), Linux 5.6.
+enum class Beneath {
+    any,        ///< whatever is there
+    directory,  ///< a directory, or ENOTDIR
+};
+
+/// Opens (O_PATH) `path` as if `root` were "/": links are followed inside it, never out of it, and magic links never.
+/// The error's number is openat2's (ENOENT for a missing path).
+[[nodiscard]] Result<UniqueFd> open_beneath(int root, const std::string& path, Beneath kind = Beneath::any);
+/// The same, opened for reading: regular files only.
+[[nodiscard]] Result<UniqueFd> open_file_beneath(int root, const std::string& path);
+
+/// A detached copy of the mount (and all beneath it) that the descriptor lies on, rooted at it. The copy is a slave
+/// of the original: nothing that is mounted in it ever reaches the host.
+/// CAP_SYS_ADMIN over the mount namespace, which must be the caller's own. open_tree(2).
+[[nodiscard]] Result<UniqueFd> clone_mount(int fd, const std::string& what);
+
+enum class Access { read_write, read_only };
+enum class DeviceNodes { refused, working };
+
+/// Adds nosuid, and as asked nodev and read-only, to a detached mount and all beneath it. mount_setattr(2).
+[[nodiscard]] Status restrict_mount(int mount, Access access, DeviceNodes devices, const std::string& what);
+/// Read-only for this one mount.
+[[nodiscard]] Status make_read_only(int mount, const std::string& what);
+
+/// Attaches a detached mount onto an opened place. move_mount(2).
+[[nodiscard]] Status attach_mount(int mount, int destination, const std::string& what);
+
+/// A new file system instance: fsopen(2), one fsconfig(2) a parameter ("" value: a flag), fsmount(2).
+/// The mount is detached, nosuid and nodev; read-only when asked. The kernel's own words on failure are in the error.
+[[nodiscard]] Result<UniqueFd> new_filesystem(const std::string& type,
+                                              const std::vector<std::pair<std::string, std::string>>& parameters,
+                                              Access access);
+
+}  // namespace berth

@@ -1,0 +1,40 @@
+// Giving up power, for good, and reading back that it is gone.
+#pragma once
+
+#include <sys/types.h>
+
+#include <vector>
+
+#include "runtime/base/result.hpp"
+
+namespace berth {
+
+struct Identity {
+    uid_t uid = 0;
+    gid_t gid = 0;
+    std::vector<gid_t> groups;
+};
+
+/// Becomes `identity` in every id of this process, and reads the ids back. Needs CAP_SETUID and CAP_SETGID, or to be
+/// that identity already. Only for processes of one thread.
+[[nodiscard]] Status become(const Identity& identity);
+
+/// Empties the bounding set and reads it back. Needs CAP_SETPCAP (or an empty bounding set).
+/// No allocation: may run between fork and exec of a threaded process. \return 0 or an errno value.
+[[nodiscard]] int drop_bounding_set() noexcept;
+
+/// Empties the effective, permitted, inheritable and ambient sets and reads them back. No allocation.
+[[nodiscard]] int drop_capabilities() noexcept;
+
+/// The same for the process that opens files for root; where the files are root's own to open (`reads_as_root`), it
+/// keeps CAP_DAC_READ_SEARCH, without which root could not read what root may.
+[[nodiscard]] int drop_to_reader_capabilities(bool reads_as_root) noexcept;
+
+/// Sets no_new_privs and reads it back. No allocation.
+[[nodiscard]] int set_no_new_privileges() noexcept;
+
+/// The seccomp filter of the process that reads images and opens paths for root: file reading, memory, and messages
+/// on descriptors it has. Everything else kills it. Needs no_new_privs.
+[[nodiscard]] Status confine_reader();
+
+}  // namespace berth

@@ -1,0 +1,272 @@
+#include "runtime/exec/user_side.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <set>
+#include <string_view>
+
+#include "runtime/base/checked.hpp"
+#include "runtime/base/io.hpp"
+#include "runtime/base/text.hpp"
+#include "runtime/config/trusted_file.hpp"
+#include "runtime/exec/mounts.hpp"
+#include "sif/image.hpp"
+#include "sif/names.hpp"
+
+namespace berth {
+namespace {
+
+constexpr std::size_t kMaxAccountFileBytes = 1U << 20;
+constexpr std::size_t kMaxScripts = 64;
+constexpr std::size_t kMaxDevices = 48;
+constexpr std::string_view kSquashfsMagic = "hsqs";
+constexpr std::string_view kSifMagic = "SIF_MAGIC";
+constexpr std::size_t kSifMagicOffset = 32;
+
+Error image_error(const std::string& path, const std::string& what) {
+    return Error{Category::image, 0, printable(path, 512) + ": " + what};
+}
+
+Status inspect_sif(int fd, const std::string& path, ImageInfo& info) {
+    BERTH_TRY(const auto image, sif::Image::open(fd, printable(path, 512)));
+    BERTH_TRY(const auto primary, image.primary_partition());
+    switch (primary.extra.file_system) {
+        case sif::FileSystem::squashfs: break;
+        case sif::FileSystem::luks_squashfs:
+        case sif::FileSystem::gocryptfs_squashfs:
+            return Error{Category::unsupported, 0, printable(path, 512) + ": the image is encrypted, which is not supported yet"};
+        default:
+            return Error{Category::unsupported, 0,
+                         printable(path, 512) + ": the primary partition's file system is " +
+                             std::string(sif::name_of(primary.extra.file_system)) + ": only squashfs can be run"};
+    }
+    BERTH_TRY(const auto architecture, image.architecture());
+    info.kind = ImageKind::sif;
+    info.architecture = architecture;
+    info.offset = static_cast<std::uint64_t>(primary.descriptor.offset);
+    info.bytes = static_cast<std::uint64_t>(primary.descriptor.size);
+    return {};
+}
+
+Status inspect_file(int fd, const std::string& path, ImageInfo& info) {
+    struct stat st {};
+    if (::fstat(fd, &st) != 0) return errno_error(path);
+    if (!S_ISREG(st.st_mode)) return image_error(path, "neither a file nor a folder");
+    std::array<char, kSifMagicOffset + kSifMagic.size()> head{};
+    const ssize_t n = ::pread(fd, head.data(), head.size(), 0);
+    if (n < 0) return errno_error(path);
+    const std::string_view start(head.data(), static_cast<std::size_t>(n));
+    if (start.size() == head.size() && start.substr(kSifMagicOffset) == kSifMagic) return inspect_sif(fd, path, info);
+    if (start.starts_with(kSquashfsMagic)) {
+        info.kind = ImageKind::squashfs;
+        info.offset = 0;
+        info.bytes = static_cast<std::uint64_t>(st.st_size);
+        return {};
+    }
+    return image_error(path, st.st_size == 0 ? "the file is empty, not an image" : "not a SIF image, a squashfs file or a folder");
+}
+
+/// File systems whose content comes from this machine's disks or the site's servers, never from a user's process.
+bool is_site_file_system(const struct statfs& fs) {
+    constexpr std::array<unsigned long, 15> kTypes = {
+        EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC, TMPFS_MAGIC,  SQUASHFS_MAGIC, EROFS_SUPER_MAGIC_V1, F2FS_SUPER_MAGIC,
+        OVERLAYFS_SUPER_MAGIC, NFS_SUPER_MAGIC, 0x2FC12FC1 /* zfs */, 0x0BD00BD0 /* lustre */, 0x47504653 /* gpfs */,
+        0x00C36400 /* ceph */, 0x19830326 /* beegfs */, RAMFS_MAGIC};
+    return std::find(kTypes.begin(), kTypes.end(), static_cast<unsigned long>(fs.f_type)) != kTypes.end();
+}
+
+bool is_root_controlled(int fd, const ImageInfo& info) {
+    struct statfs fs {};
+    if (info.kind == ImageKind::directory || ::fstatfs(fd, &fs) != 0 || !is_site_file_system(fs)) return false;
+    const auto trusted = config::open_trusted(info.path);
+    struct stat st {};
+    return trusted.ok() && ::fstat(trusted->get(), &st) == 0 && st.st_dev == info.device && st.st_ino == info.inode;
+}
+
+class DirectUserSide final : public UserSide {
+public:
+    Result<OpenedImage> open_image(const std::string& path) override;
+    Result<std::vector<UniqueFd>> open_sources(const std::vector<SourceSpec>& sources) override;
+    Result<std::vector<std::string>> usable_devices() override;
+    Result<std::vector<ImageScript>> read_container(int root, int passwd, int group, const CallerEntries& entries) override;
+};
+
+Result<OpenedImage> DirectUserSide::open_image(const std::string& path) {
+    OpenedImage opened;
+    // O_NONBLOCK: a fifo of that name must not stop us.
+    opened.fd = UniqueFd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    const int number = errno;
+    if (opened.fd) {
+        struct stat st {};
+        if (::fstat(opened.fd.get(), &st) != 0) return errno_error(path);
+        if (S_ISDIR(st.st_mode)) opened.fd.reset();
+    }
+    if (!opened.fd) {
+        // A folder need not be readable to be a root, only searchable.
+        opened.fd = UniqueFd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+        if (!opened.fd) return errno_error("image " + printable(path, 512), number, Category::usage);
+        opened.info.kind = ImageKind::directory;
+        return opened;
+    }
+    BERTH_CHECK(inspect_file(opened.fd.get(), path, opened.info));
+    return opened;
+}
+
+Result<std::vector<UniqueFd>> DirectUserSide::open_sources(const std::vector<SourceSpec>& sources) {
+    std::vector<UniqueFd> fds;
+    for (const auto& source : sources) {
+        UniqueFd fd(::open(source.path.c_str(), O_PATH | O_CLOEXEC));
+        if (!fd && source.required) return errno_error("bind source " + printable(source.path, 512), errno, Category::usage);
+        fds.push_back(std::move(fd));
+    }
+    return fds;
+}
+
+using DirectoryStream = std::unique_ptr<DIR, int (*)(DIR*)>;
+
+DirectoryStream open_stream(int directory, const char* name) {
+    const int fd = ::openat(directory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return {fd < 0 ? nullptr : ::fdopendir(fd), ::closedir};
+}
+
+bool usable(int directory, const char* name) {
+    return ::faccessat(directory, name, R_OK, 0) == 0 || ::faccessat(directory, name, W_OK, 0) == 0;
+}
+
+/// A folder beneath /dev with a character device that the caller may use, at most two levels down.
+bool holds_usable_device(int directory, const char* name, int depth = 0) {
+    const auto stream = open_stream(directory, name);
+    if (!stream) return false;
+    while (const dirent* entry = ::readdir(stream.get())) {
+        if (entry->d_name[0] == '.') continue;
+        const int here = ::dirfd(stream.get());
+        if (entry->d_type == DT_CHR && usable(here, entry->d_name)) return true;
+        if (entry->d_type == DT_DIR && depth < 2 && holds_usable_device(here, entry->d_name, depth + 1)) return true;
+    }
+    return false;
+}
+
+Result<std::vector<std::string>> DirectUserSide::usable_devices() {
+    static const std::set<std::string_view> kOurs = {"null", "zero", "full", "random", "urandom", "tty", "pts", "ptmx", "shm",
+                                                     "fd", "stdin", "stdout", "stderr", "core", "console", "char", "block", "disk"};
+    std::vector<std::string> names;
+    const auto stream = open_stream(AT_FDCWD, "/dev");
+    if (!stream) return errno_error("/dev");
+    const int dev = ::dirfd(stream.get());
+    while (const dirent* entry = ::readdir(stream.get())) {
+        const std::string_view name = entry->d_name;
+        if (name.starts_with('.') || kOurs.contains(name)) continue;
+        const bool folder = entry->d_type == DT_DIR && (name == "mqueue" || name == "hugepages" || holds_usable_device(dev, entry->d_name));
+        if (!folder && (entry->d_type != DT_CHR || !usable(dev, entry->d_name))) continue;
+        names.emplace_back(name);
+    }
+    std::sort(names.begin(), names.end());
+    if (names.size() > kMaxDevices) names.resize(kMaxDevices);
+    return names;
+}
+
+/// The text of a regular file in the container, or "" where there is none that can be read.
+std::string container_text(int root, const std::string& path, std::size_t limit) {
+    const auto fd = open_file_beneath(root, path);
+    struct stat st {};
+    if (!fd || ::fstat(fd->get(), &st) != 0 || !S_ISREG(st.st_mode)) return {};
+    auto text = read_all(fd->get(), limit, path);
+    return text ? *std::move(text) : std::string{};
+}
+
+/// An account file without the lines that `unwanted(fields)` names.
+std::string without_lines(const std::string& text, const auto& unwanted) {
+    std::string kept;
+    for (const auto& line : split(text, '\n'))
+        if (!line.empty() && !unwanted(split(line, ':'))) kept += line + "\n";
+    return kept;
+}
+
+std::string passwd_text(int root, const CallerEntries& entries) {
+    const std::string uid = std::to_string(entries.uid);
+    return without_lines(container_text(root, "/etc/passwd", kMaxAccountFileBytes),
+                         [&](const std::vector<std::string>& fields) {
+                             return fields[0] == entries.user || (fields.size() > 2 && fields[2] == uid);
+                         }) +
+           (entries.passwd_line.empty() ? "" : entries.passwd_line + "\n");
+}
+
+std::string group_text(int root, const CallerEntries& entries) {
+    std::set<std::string> names;
+    std::set<std::string> ids;
+    std::string added;
+    for (const auto& [gid, name] : entries.groups) {
+        names.insert(name);
+        ids.insert(std::to_string(gid));
+        added += name + ":x:" + std::to_string(gid) + ":" + entries.user + "\n";
+    }
+    return without_lines(container_text(root, "/etc/group", kMaxAccountFileBytes),
+                         [&](const std::vector<std::string>& fields) {
+                             return names.contains(fields[0]) || (fields.size() > 2 && ids.contains(fields[2]));
+                         }) +
+           added;
+}
+
+Result<std::vector<ImageScript>> read_scripts(int root) {
+    std::vector<ImageScript> scripts;
+    const auto folder = open_beneath(root, "/.singularity.d/env", Beneath::directory);
+    if (!folder) return scripts;
+    const auto stream = open_stream(folder->get(), ".");
+    if (!stream) return scripts;
+    std::vector<std::string> names;
+    while (const dirent* entry = ::readdir(stream.get()))
+        if (std::string_view(entry->d_name).ends_with(".sh")) names.emplace_back(entry->d_name);
+    if (names.size() > kMaxScripts)
+        return Error{Category::image, 0, "the image has more than " + std::to_string(kMaxScripts) + " environment scripts"};
+    std::sort(names.begin(), names.end());
+    for (auto& name : names) {
+        const std::string path = "/.singularity.d/env/" + name;
+        const auto fd = open_file_beneath(root, path);
+        struct stat st {};
+        if (!fd || ::fstat(fd->get(), &st) != 0 || !S_ISREG(st.st_mode)) continue;
+        BERTH_TRY(auto text, read_all(fd->get(), kMaxScriptBytes, printable(path) + " in the image"));
+        scripts.push_back({std::move(name), std::move(text)});
+    }
+    return scripts;
+}
+
+Result<std::vector<ImageScript>> DirectUserSide::read_container(int root, int passwd, int group, const CallerEntries& entries) {
+    if (passwd >= 0) BERTH_CHECK(write_all(passwd, passwd_text(root, entries), "the container's /etc/passwd"));
+    if (group >= 0) BERTH_CHECK(write_all(group, group_text(root, entries), "the container's /etc/group"));
+    return read_scripts(root);
+}
+
+}  // namespace
+
+std::unique_ptr<UserSide> direct_user_side() { return std::make_unique<DirectUserSide>(); }
+
+Status describe_image_file(int fd, ImageInfo& info) {
+    struct stat st {};
+    if (::fstat(fd, &st) != 0) return errno_error("image");
+    BERTH_TRY(info.path, path_of_fd(fd));
+    const bool folder = S_ISDIR(st.st_mode);
+    if (folder != (info.kind == ImageKind::directory) || (!folder && !S_ISREG(st.st_mode)))
+        return image_error(info.path, "changed while it was opened");
+    info.device = st.st_dev;
+    info.inode = st.st_ino;
+    info.file_bytes = static_cast<std::uint64_t>(st.st_size);
+    info.owner = st.st_uid;
+    info.group = st.st_gid;
+    if (!folder) {
+        const auto end = checked_add(info.offset, info.bytes);
+        if (!end || *end > info.file_bytes || info.bytes == 0)
+            return image_error(info.path, "its file system lies outside the file");
+    }
+    info.root_controlled = is_root_controlled(fd, info);
+    return {};
+}
+
+}  // namespace berth

@@ -1,0 +1,16 @@
+// The one place through which libsquashfuse reads: pread(2) that cannot leave the partition.
+#pragma once
+
+#include <cstdint>
+
+namespace berth::fuse {
+
+/// Lets libsquashfuse read [begin, end) of `fd` and nothing else; every other read of its fails as an I/O error.
+/// One window a process: a later call replaces it. Not to be called while another thread reads.
+void set_image_window(int fd, std::uint64_t begin, std::uint64_t end);
+
+/// Whether a read has come through the window since it was set. False after an image was opened: libsquashfuse reads
+/// past it (linked in a way that our sqfs_pread does not override): the caller must refuse to go on.
+[[nodiscard]] bool image_window_used();
+
+}  // namespace berth::fuse

@@ -1,0 +1,90 @@
+// berth-fuse: serves one squashfs image through a fuse superblock that its parent has made.
+// Everything that touches the image runs without privilege, in a system call filter.
+
+#include <malloc.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <span>
+#include <string>
+
+#include "runtime/base/io.hpp"
+#include "runtime/fuse/confine.hpp"
+#include "runtime/fuse/operations.hpp"
+#include "runtime/fuse/options.hpp"
+#include "runtime/fuse/privileges.hpp"
+#include "runtime/fuse/workers.hpp"
+
+namespace berth::fuse {
+namespace {
+
+// One heap whose top is given back, so that the server stays small whichever threads did the work. Blocks come from it, too:
+// mapping and unmapping memory for each costs more than unpacking a small one.
+void set_up_heap() {
+    ::mallopt(M_ARENA_MAX, 1);
+    ::mallopt(M_MMAP_THRESHOLD, static_cast<int>(4 * kMiB));
+    ::mallopt(M_TRIM_THRESHOLD, static_cast<int>(kMiB));
+}
+
+// libfuse logs to standard error otherwise, which the filter would punish.
+void discard_log(fuse_log_level, const char*, va_list) {}
+
+Result<fuse_session*> make_session(Server& server, int fd) {
+    fuse_set_log_func(discard_log);
+    char name[] = "berth-fuse";
+    char* arguments[] = {name, nullptr};
+    fuse_args list{1, arguments, 0};
+    auto* session = fuse_session_new(&list, &operations(), sizeof(fuse_lowlevel_ops), &server);
+    if (session == nullptr) return Error{Category::system, 0, "fuse_session_new failed"};
+    if (fuse_session_mount(session, ("/dev/fd/" + std::to_string(fd)).c_str()) != 0)
+        return Error{Category::system, 0, "fuse_session_mount failed"};
+    return session;
+}
+
+// Ends by ending the process. Whatever returns from here is why nothing is served.
+Error serve(const Options& options) {
+    static Server server;  // threads use it to the process' last moment
+    server.owner = options.owner;
+
+    if (auto status = detach_from_caller(options); !status) return std::move(status).error();
+    if (auto status = give_up_privileges(options.user); !status) return std::move(status).error();
+    auto session = make_session(server, options.fuse_fd);
+    if (!session) return std::move(session).error();
+    if (auto status = limit_resources(options.max_memory); !status) return std::move(status).error();
+    static Workers workers(*session, options.request_cpu_seconds);
+    if (auto status = workers.start(thread_count(options.threads)); !status) return std::move(status).error();
+    if (auto status = install_filter(options); !status) return std::move(status).error();
+
+    auto image = SquashImage::open(options.image_fd, options.offset, options.size);
+    if (!image) return std::move(image).error();
+    server.image = std::move(image).value();
+    if (options.ready_fd >= 0) {
+        // A parent that has gone is no reason to stop: the mount says when to.
+        static_cast<void>(write_all(options.ready_fd, "ok\n", "--ready-fd"));
+        ::close(options.ready_fd);
+    }
+    workers.serve();
+}
+
+void report(int ready_fd, std::string message) {
+    std::replace(message.begin(), message.end(), '\n', ' ');
+    if (ready_fd >= 0) static_cast<void>(write_all(ready_fd, "error: " + message + "\n", "--ready-fd"));
+}
+
+}  // namespace
+}  // namespace berth::fuse
+
+int main(int argc, char** argv) {
+    using namespace berth::fuse;
+    const std::span<const char* const> arguments(argv + 1, argc > 0 ? static_cast<std::size_t>(argc - 1) : 0);
+    const auto options = parse_options(arguments);
+    if (!options) {
+        const std::string text = "berth-fuse: " + options.error().message + "\n" + kUsage;
+        static_cast<void>(berth::write_all(STDERR_FILENO, text, "standard error"));
+        return EXIT_FAILURE;
+    }
+    set_up_heap();
+    report(options->ready_fd, serve(*options).message);
+    ::_exit(EXIT_FAILURE);
+}

@@ -1,0 +1,99 @@
+#include "runtime/fuse/options.hpp"
+
+#include <charconv>
+#include <climits>
+#include <string>
+#include <string_view>
+
+#include "runtime/base/checked.hpp"
+
+namespace berth::fuse {
+namespace {
+
+constexpr std::uint64_t kFirstPassedFd = 3;
+
+Error bad_value(std::string_view name, std::string_view value, const char* wanted) {
+    return Error{Category::usage, EINVAL,
+                 std::string(name) + ": '" + std::string(value) + "' is not " + wanted};
+}
+
+std::optional<std::uint64_t> number(std::string_view text, std::uint64_t least, std::uint64_t most) {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size() || value < least || value > most)
+        return std::nullopt;
+    return value;
+}
+
+// -1 means "leave as it is" to setresuid and chown, so it is no id.
+std::optional<Identity> identity(std::string_view text) {
+    constexpr std::uint64_t kMost = UINT_MAX - 1;
+    const auto colon = text.find(':');
+    if (colon == std::string_view::npos) return std::nullopt;
+    const auto uid = number(text.substr(0, colon), 0, kMost);
+    const auto gid = number(text.substr(colon + 1), 0, kMost);
+    if (!uid || !gid) return std::nullopt;
+    return Identity{static_cast<uid_t>(*uid), static_cast<gid_t>(*gid)};
+}
+
+template <typename T>
+Status store_number(T& field, std::string_view name, std::string_view value, std::uint64_t least, std::uint64_t most,
+                    const char* wanted, std::uint64_t unit = 1) {
+    const auto parsed = number(value, least, most);
+    if (!parsed) return bad_value(name, value, wanted);
+    field = static_cast<T>(*parsed * unit);
+    return {};
+}
+
+Status store_identity(std::optional<Identity>& field, std::string_view name, std::string_view value) {
+    field = identity(value);
+    if (!field) return bad_value(name, value, "UID:GID");
+    return {};
+}
+
+Status store(Options& options, std::string_view name, std::string_view value) {
+    constexpr const char* kFd = "a descriptor above 2";
+    if (name == "--fuse-fd") return store_number(options.fuse_fd, name, value, kFirstPassedFd, INT_MAX, kFd);
+    if (name == "--image-fd") return store_number(options.image_fd, name, value, kFirstPassedFd, INT_MAX, kFd);
+    if (name == "--ready-fd") return store_number(options.ready_fd, name, value, kFirstPassedFd, INT_MAX, kFd);
+    if (name == "--offset") return store_number(options.offset, name, value, 0, INT64_MAX, "a number of bytes");
+    if (name == "--size") return store_number(options.size, name, value, 1, INT64_MAX, "a positive number of bytes");
+    if (name == "--owner") return store_identity(options.owner, name, value);
+    if (name == "--user") return store_identity(options.user, name, value);
+    if (name == "--threads") return store_number(options.threads, name, value, 1, 64, "a number from 1 to 64");
+    if (name == "--max-memory")
+        return store_number(options.max_memory, name, value, kMinMemoryMiB, UINT64_C(1) << 20, "64 MiB to 1 TiB", kMiB);
+    if (name == "--request-cpu-seconds")
+        return store_number(options.request_cpu_seconds, name, value, 1, 3600, "a number from 1 to 3600");
+    return Error{Category::usage, EINVAL, "unknown option '" + std::string(name) + "'"};
+}
+
+Status check(const Options& options) {
+    if (options.fuse_fd < 0 || options.image_fd < 0 || options.size == 0)
+        return Error{Category::usage, EINVAL, "--fuse-fd, --image-fd, --offset and --size are needed"};
+    if (options.fuse_fd == options.image_fd || options.fuse_fd == options.ready_fd ||
+        options.image_fd == options.ready_fd)
+        return Error{Category::usage, EINVAL, "--fuse-fd, --image-fd and --ready-fd must differ"};
+    const auto end = checked_add(options.offset, options.size);
+    if (!end || *end > INT64_MAX) return Error{Category::usage, EOVERFLOW, "--offset plus --size is out of range"};
+    if (options.user && (options.user->uid == 0 || options.user->gid == 0))
+        return Error{Category::usage, EINVAL, "--user: neither id may be 0"};
+    return {};
+}
+
+}  // namespace
+
+Result<Options> parse_options(std::span<const char* const> arguments) {
+    Options options;
+    options.max_memory = kDefaultMemoryMiB * kMiB;
+    options.request_cpu_seconds = kDefaultRequestCpuSeconds;
+    for (std::size_t i = 0; i < arguments.size(); i += 2) {
+        if (i + 1 == arguments.size())
+            return Error{Category::usage, EINVAL, std::string(arguments[i]) + ": needs a value"};
+        BERTH_CHECK(store(options, arguments[i], arguments[i + 1]));
+    }
+    BERTH_CHECK(check(options));
+    return options;
+}
+
+}  // namespace berth::fuse

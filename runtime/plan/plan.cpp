@@ -1,0 +1,136 @@
+#include "runtime/plan/plan.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace berth {
+namespace {
+
+/// Builds one plan; sources are numbered as they are met.
+class Planner {
+public:
+    Planner(const Decision& decision, const ImageInfo& image, const JobContext& job, const HostFacts& host)
+        : decision_(decision), image_(image), job_(job), host_(host) {}
+
+    Plan make() {
+        plan_system_mounts();
+        plan_user_mounts();
+        assemble();
+        return std::move(plan_);
+    }
+
+private:
+    std::size_t source(std::string path, bool required = true) {
+        plan_.sources.push_back({std::move(path), required});
+        return plan_.sources.size() - 1;
+    }
+
+    void mount(Effect effect, const std::string& destination, bool optional = false) {
+        layer_.points.push_back({destination, optional});
+        mounts_.push_back(std::move(effect));
+    }
+
+    void bind(const std::string& path, const std::string& destination, bool read_only, bool required) {
+        mount(effect::Bind{source(path, required), destination, read_only, false}, destination, !required);
+    }
+
+    void plan_system_mounts() {
+        if (decision_.proc) bind("/proc", "/proc", false, true);
+        if (decision_.sys) bind("/sys", "/sys", false, true);
+        if (decision_.devices != Devices::image) plan_devices();
+        for (const char* path : {"/tmp", "/var/tmp"}) {
+            if (decision_.tmp == Tmp::host) bind(path, path, false, false);
+            if (decision_.tmp == Tmp::fresh) mount(effect::MountTmpfs{path, 01777, 0, 0}, path);
+        }
+        if (decision_.resolv_conf) bind("/etc/resolv.conf", "/etc/resolv.conf", true, false);
+    }
+
+    void plan_devices() {
+        effect::MakeDevices devices;
+        const auto add = [&](const std::string& name) {
+            devices.nodes.push_back({name, source("/dev/" + name, false)});
+        };
+        for (const char* name : {"null", "zero", "random", "urandom", "tty"}) add(name);
+        if (host_.dev_shm) add("shm");
+        devices.links = {{"fd", "/proc/self/fd"}, {"stdin", "fd/0"}, {"stdout", "fd/1"}, {"stderr", "fd/2"}};
+        if (decision_.devices == Devices::host) {
+            add("full");
+            if (host_.dev_pts) {
+                add("pts");
+                devices.links.push_back({"ptmx", "pts/ptmx"});
+            }
+            for (const auto& name : host_.devices) add(name);
+        }
+        mount(std::move(devices), "/dev");
+    }
+
+    void plan_user_mounts() {
+        const DecidedHome& home = decision_.home;
+        if (home.kind == DecidedHome::Kind::host) bind(home.source, home.destination, false, true);
+        if (home.kind == DecidedHome::Kind::fresh) mount(effect::MountTmpfs{home.destination, 0700, job_.uid, job_.gid}, home.destination);
+        for (const auto& wanted : decision_.binds) bind(wanted.source, wanted.destination, wanted.read_only, wanted.required);
+        // slurmstepd changes to the job's working directory after it has entered, and fails where it is missing.
+        if (job_.launch == Launch::slurm && !job_.working_directory.empty())
+            mount(effect::MakeFolder{job_.working_directory}, job_.working_directory, true);
+    }
+
+    void assemble() {
+        layer_.passwd = decision_.passwd;
+        layer_.group = decision_.group;
+        const effect::NewNamespaces namespaces{!job_.privileged, job_.uid, job_.gid, decision_.mount_slave};
+        const effect::MountImage mount_image{decision_.driver, image_.offset, image_.bytes};
+        // Mounts can only be copied out of the namespace that one is in: root copies the host's before it leaves,
+        // a user may copy only what a namespace of his own holds. The image first: its server starts meanwhile.
+        if (!job_.privileged) add(Phase::prepare, namespaces);
+        add(Phase::prepare, mount_image);
+        add(Phase::prepare, effect::OpenSources{});
+        if (job_.privileged) add(Phase::prepare, namespaces);
+        add(Phase::prepare, std::move(layer_));
+        for (auto& effect : mounts_) add(Phase::prepare, std::move(effect));
+        add(Phase::prepare, effect::PivotRoot{});
+        const std::string fallback = decision_.home.kind == DecidedHome::Kind::none ? "/" : decision_.home.destination;
+        auto task = task_steps({decision_.working_directory, decision_.working_directory_required, fallback},
+                               job_.launch == Launch::slurm);
+        plan_.steps.insert(plan_.steps.end(), task.begin(), task.end());
+    }
+
+    void add(Phase phase, Effect effect) { plan_.steps.push_back({phase, std::move(effect)}); }
+
+    const Decision& decision_;
+    const ImageInfo& image_;
+    const JobContext& job_;
+    const HostFacts& host_;
+    Plan plan_;
+    effect::LayerMountPoints layer_;
+    std::vector<Effect> mounts_;
+};
+
+}  // namespace
+
+const char* to_string(Phase phase) noexcept {
+    switch (phase) {
+        case Phase::prepare: return "prepare";
+        case Phase::enter: return "enter";
+        case Phase::user: return "user";
+    }
+    return "?";
+}
+
+std::vector<Step> task_steps(effect::ChangeDirectory start, bool enters) {
+    std::vector<Step> steps;
+    if (enters) steps.push_back({Phase::enter, effect::EnterNamespaces{}});
+    // Before the change of user, with which the right to do it goes.
+    steps.push_back({Phase::enter, effect::DropBoundingSet{}});
+    steps.push_back({Phase::user, std::move(start)});
+    steps.push_back({Phase::user, effect::DropCapabilities{}});
+    steps.push_back({Phase::user, effect::NoNewPrivileges{}});
+    steps.push_back({Phase::user, effect::CloseDescriptors{}});
+    return steps;
+}
+
+Plan make_plan(const Decision& decision, const ImageInfo& image, const JobContext& job, const HostFacts& host) {
+    return Planner(decision, image, job, host).make();
+}
+
+}  // namespace berth

@@ -1,0 +1,169 @@
+// What will be done: a printable, comparable list of effects. Made from a Decision and HostFacts by a pure function;
+// carried out by a StepRunner.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "runtime/policy/decision.hpp"
+
+namespace berth {
+
+/// When, and with whose powers, a step runs.
+enum class Phase {
+    prepare,  ///< once a step a node, before its tasks are forked: as root, or as root of the caller's user namespace
+    enter,    ///< in each task, still with those powers
+    user      ///< in each task, as the user
+};
+
+[[nodiscard]] const char* to_string(Phase phase) noexcept;
+
+/// A host object that effects refer to by its place in Plan::sources. Opened as the caller, by path.
+struct SourceSpec {
+    std::string path;
+    bool required = true;
+    bool operator==(const SourceSpec&) const = default;
+};
+
+/// A place in the container that must exist before something is mounted on it.
+struct MountPoint {
+    std::string path;
+    bool optional = false;  ///< an error about it leaves it out
+    bool operator==(const MountPoint&) const = default;
+};
+
+namespace effect {
+
+/// Takes copies of the host's mounts that sources lie on (open_tree), while still in the host's namespace.
+struct OpenSources {
+    bool operator==(const OpenSources&) const = default;
+};
+/// A mount namespace, and for an unprivileged caller a user namespace that maps only the caller.
+struct NewNamespaces {
+    bool user = false;
+    uid_t uid = 0;
+    gid_t gid = 0;
+    bool slave = true;
+    bool operator==(const NewNamespaces&) const = default;
+};
+struct MountImage {
+    Driver driver = Driver::fuse;
+    std::uint64_t offset = 0;
+    std::uint64_t bytes = 0;
+    bool operator==(const MountImage&) const = default;
+};
+/// Missing mount points, /etc/passwd and /etc/group: a layer over the image (overlayfs, nothing writable).
+struct LayerMountPoints {
+    std::vector<MountPoint> points;
+    bool passwd = false;
+    bool group = false;
+    bool operator==(const LayerMountPoints&) const = default;
+};
+struct Bind {
+    std::size_t source = 0;
+    std::string destination;
+    bool read_only = false;
+    bool devices = false;  ///< device nodes work through it
+    bool operator==(const Bind&) const = default;
+};
+struct MountTmpfs {
+    std::string destination;
+    unsigned mode = 0755;
+    uid_t uid = 0;  ///< the owner of its root
+    gid_t gid = 0;
+    bool operator==(const MountTmpfs&) const = default;
+};
+/// A /dev of our own: a tmpfs with the named nodes and folders of the host bound into it, and links.
+struct MakeDevices {
+    struct Node {
+        std::string name;  ///< beneath /dev, one component
+        std::size_t source = 0;
+        bool operator==(const Node&) const = default;
+    };
+    struct Link {
+        std::string name;
+        std::string target;
+        bool operator==(const Link&) const = default;
+    };
+    std::vector<Node> nodes;
+    std::vector<Link> links;
+    bool operator==(const MakeDevices&) const = default;
+};
+/// A folder that must exist where nothing is mounted on it; made only in a tmpfs of the container's own.
+struct MakeFolder {
+    std::string path;
+    bool operator==(const MakeFolder&) const = default;
+};
+/// The container's root becomes the namespace's root and the host's is detached.
+struct PivotRoot {
+    bool operator==(const PivotRoot&) const = default;
+};
+/// Joins the prepared mount namespace and takes a copy of it for this task alone.
+struct EnterNamespaces {
+    bool operator==(const EnterNamespaces&) const = default;
+};
+struct DropBoundingSet {
+    bool operator==(const DropBoundingSet&) const = default;
+};
+struct DropCapabilities {
+    bool operator==(const DropCapabilities&) const = default;
+};
+struct NoNewPrivileges {
+    bool operator==(const NoNewPrivileges&) const = default;
+};
+struct ChangeDirectory {
+    std::string path;
+    bool required = false;
+    std::string fallback;
+    bool operator==(const ChangeDirectory&) const = default;
+};
+/// Descriptors above 2 are closed at exec, but for those that the launcher handed to the task on purpose.
+struct CloseDescriptors {
+    bool operator==(const CloseDescriptors&) const = default;
+};
+
+}  // namespace effect
+
+using Effect =
+    std::variant<effect::OpenSources, effect::NewNamespaces, effect::MountImage, effect::LayerMountPoints, effect::Bind,
+                 effect::MountTmpfs, effect::MakeDevices, effect::MakeFolder, effect::PivotRoot, effect::EnterNamespaces,
+                 effect::DropBoundingSet, effect::DropCapabilities, effect::NoNewPrivileges, effect::ChangeDirectory,
+                 effect::CloseDescriptors>;
+
+struct Step {
+    Phase phase = Phase::prepare;
+    Effect effect;
+    bool operator==(const Step&) const = default;
+};
+
+struct Plan {
+    std::vector<SourceSpec> sources;
+    std::vector<Step> steps;
+    bool operator==(const Plan&) const = default;
+};
+
+/// What this node has, gathered before planning.
+struct HostFacts {
+    /// Device nodes, and folders of them, directly beneath /dev that the caller may use; by name.
+    std::vector<std::string> devices;
+    bool dev_pts = true;
+    bool dev_shm = true;
+};
+
+/// The steps of one task (phases enter and user), after the prepare phase of its step. `enters`: the task is not yet
+/// in the prepared namespace.
+[[nodiscard]] std::vector<Step> task_steps(effect::ChangeDirectory start, bool enters);
+
+[[nodiscard]] Plan make_plan(const Decision& decision, const ImageInfo& image, const JobContext& job, const HostFacts& host);
+
+/// One line for a person: "bind /data at /data, read-only".
+[[nodiscard]] std::string describe(const Effect& effect, const Plan& plan);
+
+/// A step's name for logs and tests: "MountImage".
+[[nodiscard]] const char* name_of(const Effect& effect) noexcept;
+
+}  // namespace berth

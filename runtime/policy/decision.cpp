@@ -1,0 +1,270 @@
+#include "runtime/policy/decision.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "runtime/base/text.hpp"
+
+namespace berth {
+namespace {
+
+using config::Origin;
+using config::SiteConfig;
+
+std::string rule_text(const Origin& origin, std::string_view directive, std::string_view value) {
+    return fmt::format("{}: {} = {}", origin.to_string(), directive, value);
+}
+
+std::string rule_text(std::string_view directive, const config::Setting<bool>& setting) {
+    return rule_text(setting.origin, directive, setting.value ? "yes" : "no");
+}
+
+/// Collects the rulings of one decision.
+class Judge {
+public:
+    explicit Judge(Decision& decision) : decision_(decision) {}
+
+    void grant(std::string subject, std::string outcome, std::string rule) {
+        decision_.rulings.push_back({std::move(subject), std::move(outcome), std::move(rule)});
+    }
+    /// The first refusal stands; later ones are listed.
+    void refuse(std::string subject, std::string rule, std::string message, Category category = Category::denied) {
+        decision_.rulings.push_back({std::move(subject), "refused", std::move(rule)});
+        if (!decision_.refusal) decision_.refusal = Error{category, 0, std::move(message)};
+    }
+
+private:
+    Decision& decision_;
+};
+
+void judge_kind(Judge& judge, const SiteConfig& site, const ImageInfo& image) {
+    struct Gate {
+        ImageKind kind;
+        const char* directive;
+        const config::Setting<bool>& setting;
+    };
+    const std::array gates = {Gate{ImageKind::sif, "allow container sif", site.allow_container_sif},
+                              Gate{ImageKind::squashfs, "allow container squashfs", site.allow_container_squashfs},
+                              Gate{ImageKind::directory, "allow container dir", site.allow_container_dir}};
+    for (const Gate& gate : gates) {
+        if (gate.kind != image.kind) continue;
+        if (gate.setting.value)
+            judge.grant("image format", "allowed", rule_text(gate.directive, gate.setting));
+        else
+            judge.refuse("image format", rule_text(gate.directive, gate.setting),
+                         fmt::format("{}: this site does not allow images of this format ({})", printable(image.path),
+                                     rule_text(gate.directive, gate.setting)));
+    }
+}
+
+/// One of the three `limit container` lists. Root is not limited, as in Singularity.
+void judge_limit(Judge& judge, std::string_view directive, const config::StringList& list, const std::string& image_path,
+                 const std::string& what, const auto& matches) {
+    if (list.value.empty()) return;
+    for (const auto& entry : list.value) {
+        if (!matches(entry.value)) continue;
+        judge.grant(what, "allowed", rule_text(entry.origin, directive, entry.value));
+        return;
+    }
+    const std::string rule = rule_text(list.origin, directive, "…");
+    judge.refuse(what, rule, fmt::format("{}: this site does not allow this image's {} ({})", printable(image_path), what, rule));
+}
+
+void judge_limits(Judge& judge, const SiteConfig& site, const SiteNames& names, const JobContext& job,
+                  const ImageInfo& image) {
+    if (job.uid == 0) return;
+    judge_limit(judge, "limit container paths", site.limit_container_paths, image.path, "path", [&](const std::string& path) {
+        const auto found = names.paths.find(path);
+        return found != names.paths.end() && is_beneath(image.path, found->second);
+    });
+    judge_limit(judge, "limit container owners", site.limit_container_owners, image.path, "owner", [&](const std::string& name) {
+        const auto found = names.users.find(name);
+        return found != names.users.end() && found->second == image.owner;
+    });
+    judge_limit(judge, "limit container groups", site.limit_container_groups, image.path, "group", [&](const std::string& name) {
+        const auto found = names.groups.find(name);
+        return found != names.groups.end() && found->second == image.group;
+    });
+}
+
+void judge_architecture(Judge& judge, const JobContext& job, const ImageInfo& image) {
+    if (image.architecture.empty() || image.architecture == job.architecture) return;
+    judge.refuse("architecture", "the node's processor",
+                 fmt::format("{}: the image is for {}, and this node is {}: use an image built for {}", printable(image.path),
+                             printable(image.architecture), job.architecture, job.architecture),
+                 Category::unsupported);
+}
+
+Driver choose_driver(Judge& judge, const JobContext& job, const ImageInfo& image) {
+    Driver driver = Driver::fuse;
+    std::string why;
+    if (image.kind == ImageKind::directory) {
+        driver = Driver::directory;
+        why = "the image is a folder";
+    } else if (!job.privileged) {
+        driver = Driver::fuse_as_user;
+        why = "without privilege";
+    } else if (image.root_controlled) {
+        driver = Driver::kernel_squashfs;
+        why = "only root can change the image or its path";
+    } else {
+        why = "a user could change the image or its path: the kernel does not parse it";
+    }
+    judge.grant("image driver", to_string(driver), std::move(why));
+    return driver;
+}
+
+void judge_mounts(Judge& judge, Decision& decision, const Request& request, const SiteConfig& site) {
+    const bool contain = request.isolation == Isolation::contain;
+    decision.mount_slave = site.mount_slave.value;
+    decision.proc = site.mount_proc.value;
+    judge.grant("/proc", decision.proc ? "mounted" : "left to the image", rule_text("mount proc", site.mount_proc));
+    decision.sys = site.mount_sys.value;
+    judge.grant("/sys", decision.sys ? "mounted" : "left to the image", rule_text("mount sys", site.mount_sys));
+
+    if (site.mount_dev.value == config::MountDev::no) {
+        decision.devices = Devices::image;
+        judge.grant("/dev", "left to the image", rule_text(site.mount_dev.origin, "mount dev", "no"));
+    } else if (site.mount_dev.value == config::MountDev::minimal) {
+        decision.devices = Devices::minimal;
+        judge.grant("/dev", "minimal", rule_text(site.mount_dev.origin, "mount dev", "minimal"));
+    } else {
+        decision.devices = contain ? Devices::minimal : Devices::host;
+        judge.grant("/dev", contain ? "minimal" : "every device that the caller may open",
+                    contain ? "--contain" : rule_text(site.mount_dev.origin, "mount dev", "yes"));
+    }
+
+    if (!site.mount_tmp.value) {
+        decision.tmp = Tmp::image;
+        judge.grant("/tmp, /var/tmp", "left to the image", rule_text("mount tmp", site.mount_tmp));
+    } else {
+        decision.tmp = contain ? Tmp::fresh : Tmp::host;
+        judge.grant("/tmp, /var/tmp", contain ? "new and empty" : "the host's",
+                    contain ? "--contain" : rule_text("mount tmp", site.mount_tmp));
+    }
+    decision.passwd = site.config_passwd.value;
+    decision.group = site.config_group.value;
+    decision.resolv_conf = site.config_resolv_conf.value;
+}
+
+void judge_home(Judge& judge, Decision& decision, const Request& request, const SiteConfig& site, const JobContext& job) {
+    const auto left_out = [&](std::string rule) { judge.grant("home", "not mounted", std::move(rule)); };
+    if (request.home.mode == HomeMode::none) return left_out("--no-home");
+    if (!site.mount_home.value) {
+        if (request.home.mode == HomeMode::custom)
+            return judge.refuse("home", rule_text("mount home", site.mount_home),
+                                fmt::format("--home: this site does not mount home directories ({})",
+                                            rule_text("mount home", site.mount_home)));
+        return left_out(rule_text("mount home", site.mount_home));
+    }
+    if (request.home.mode == HomeMode::custom) {
+        if (!site.user_bind_control.value)
+            return judge.refuse("home", rule_text("user bind control", site.user_bind_control),
+                                fmt::format("--home: this site does not let users choose mounts ({})",
+                                            rule_text("user bind control", site.user_bind_control)));
+        decision.home = {DecidedHome::Kind::host, request.home.source, request.home.destination};
+        return judge.grant("home", request.home.source + " at " + request.home.destination, "--home");
+    }
+    const std::string home = normal_path(job.home);
+    if (job.home.empty() || job.home.front() != '/' || home == "/") return left_out("the account has no home directory of its own");
+    if (request.isolation == Isolation::contain) {
+        decision.home = {DecidedHome::Kind::fresh, {}, home};
+        return judge.grant("home", "new and empty at " + home, "--contain");
+    }
+    decision.home = {DecidedHome::Kind::host, home, home};
+    judge.grant("home", home, rule_text("mount home", site.mount_home));
+}
+
+/// Folders of an operating system: the host's would hide the image's own.
+bool is_system_folder(const std::string& path) {
+    constexpr std::array<std::string_view, 13> kExact = {"/",    "/bin", "/boot", "/etc", "/lib", "/lib32", "/lib64",
+                                                         "/mnt", "/opt", "/root", "/sbin", "/usr", "/var"};
+    constexpr std::array<std::string_view, 8> kTrees = {"/dev", "/proc", "/sys", "/bin", "/lib", "/lib64", "/sbin", "/usr"};
+    return std::find(kExact.begin(), kExact.end(), path) != kExact.end() ||
+           std::any_of(kTrees.begin(), kTrees.end(), [&](std::string_view tree) { return is_beneath(path, tree); });
+}
+
+bool already_seen(const Decision& decision, const std::string& path) {
+    if (decision.home.kind == DecidedHome::Kind::host && decision.home.source == decision.home.destination &&
+        is_beneath(path, decision.home.destination))
+        return true;
+    if (decision.tmp == Tmp::host && (is_beneath(path, "/tmp") || is_beneath(path, "/var/tmp"))) return true;
+    return std::any_of(decision.binds.begin(), decision.binds.end(), [&](const DecidedBind& bind) {
+        return bind.required && bind.source == bind.destination && is_beneath(path, bind.destination);
+    });
+}
+
+void judge_binds(Judge& judge, Decision& decision, const Request& request, const SiteConfig& site) {
+    for (const auto& entry : site.bind_path.value) {
+        decision.binds.push_back({entry.source, entry.destination, entry.read_only, false});
+        judge.grant("bind " + entry.source, "mounted at " + entry.destination,
+                    rule_text(entry.origin, "bind path", entry.source));
+    }
+    for (const auto& bind : request.binds) {
+        const std::string subject = "bind " + printable(bind.source);
+        const std::string rule = rule_text("user bind control", site.user_bind_control);
+        if (!site.user_bind_control.value) {
+            judge.refuse(subject, rule, fmt::format("--bind {}: this site does not let users choose mounts ({})", printable(bind.source), rule));
+            continue;
+        }
+        decision.binds.push_back({bind.source, bind.destination, bind.read_only, true});
+        judge.grant(subject, fmt::format("mounted at {}{}", printable(bind.destination), bind.read_only ? " read-only" : ""), rule);
+    }
+}
+
+void judge_working_directory(Judge& judge, Decision& decision, const Request& request, const SiteConfig& site,
+                             const JobContext& job) {
+    const std::string current = normal_path(job.working_directory);
+    decision.working_directory = request.working_directory.value_or(current);
+    decision.working_directory_required = request.working_directory.has_value();
+    if (request.isolation == Isolation::contain) {
+        if (!request.working_directory && decision.home.kind != DecidedHome::Kind::none && !is_beneath(current, "/tmp"))
+            decision.working_directory = decision.home.destination;
+        return judge.grant("working directory", "not mounted", "--contain");
+    }
+    if (already_seen(decision, current)) return judge.grant("working directory", current, "inside another mount");
+    if (is_system_folder(current)) return judge.grant("working directory", "not mounted", "a folder of the system");
+    if (!site.user_bind_control.value)
+        return judge.grant("working directory", "not mounted", rule_text("user bind control", site.user_bind_control));
+    // Before the user's own binds, which may lie beneath it.
+    const auto after_site_binds = decision.binds.begin() + static_cast<std::ptrdiff_t>(site.bind_path.value.size());
+    decision.binds.insert(after_site_binds, {current, current, false, false});
+    judge.grant("working directory", current, rule_text("user bind control", site.user_bind_control));
+}
+
+}  // namespace
+
+const char* to_string(Driver driver) noexcept {
+    switch (driver) {
+        case Driver::kernel_squashfs: return "kernel squashfs on a loop device";
+        case Driver::fuse: return "FUSE, by a server of its own user";
+        case Driver::fuse_as_user: return "FUSE in a user namespace";
+        case Driver::directory: return "directory";
+    }
+    return "?";
+}
+
+Decision decide(const Request& request, const SiteConfig& site, const SiteNames& names, const JobContext& job,
+                const ImageInfo& image) {
+    Decision decision;
+    Judge judge(decision);
+    judge_kind(judge, site, image);
+    judge_limits(judge, site, names, job, image);
+    judge_architecture(judge, job, image);
+    decision.driver = choose_driver(judge, job, image);
+    judge_mounts(judge, decision, request, site);
+    judge_home(judge, decision, request, site, job);
+    judge_binds(judge, decision, request, site);
+    judge_working_directory(judge, decision, request, site, job);
+    if (!job.batch_script.empty()) {
+        // Slurm's own copy of the script, which must be where Slurm says it is.
+        decision.binds.push_back({job.batch_script, job.batch_script, true, true});
+        judge.grant("batch script", "mounted at " + job.batch_script, "the batch step runs it");
+    }
+    return decision;
+}
+
+}  // namespace berth

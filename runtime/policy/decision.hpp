@@ -1,0 +1,71 @@
+// What the site allows of a request: a pure function of what was asked, what is configured, who asks and what the
+// image is. Touches nothing.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/base/result.hpp"
+#include "runtime/config/site_config.hpp"
+#include "runtime/policy/inputs.hpp"
+#include "runtime/request/request.hpp"
+
+namespace berth {
+
+enum class Driver {
+    kernel_squashfs,  ///< loop device and the kernel's squashfs: only for content that the site controls
+    fuse,             ///< our server as a system user, its mount attached by root
+    fuse_as_user,     ///< our server as the caller, in the caller's user namespace
+    directory
+};
+
+[[nodiscard]] const char* to_string(Driver driver) noexcept;
+
+enum class Tmp { host, fresh, image };
+enum class Devices { host, minimal, image };
+
+/// A host path that will be seen in the container.
+struct DecidedBind {
+    std::string source;
+    std::string destination;
+    bool read_only = false;
+    bool required = true;  ///< false: left out, with a warning, where the host has no such path
+};
+
+struct DecidedHome {
+    enum class Kind { none, host, fresh } kind = Kind::none;
+    std::string source;
+    std::string destination;
+};
+
+/// One line of the decision: what was looked at, what came out, and the rule that made it.
+struct Ruling {
+    std::string subject;
+    std::string outcome;
+    std::string rule;  ///< "berth.conf:12: mount home = yes", or the design's own rule
+};
+
+struct Decision {
+    std::optional<Error> refusal;  ///< set: nothing may be run; category denied or unsupported
+    std::vector<Ruling> rulings;
+    Driver driver = Driver::fuse;
+    bool mount_slave = true;
+    bool proc = true;
+    bool sys = true;
+    Devices devices = Devices::host;
+    Tmp tmp = Tmp::host;
+    DecidedHome home;
+    std::vector<DecidedBind> binds;  ///< in the order in which they are mounted
+    bool passwd = true;
+    bool group = true;
+    bool resolv_conf = true;
+    std::string working_directory;       ///< where the command starts
+    bool working_directory_required = false;  ///< the user named it: its absence is an error
+};
+
+/// Decides. Never fails: a refusal is part of the decision, beside the rulings that led to it.
+[[nodiscard]] Decision decide(const Request& request, const config::SiteConfig& site, const SiteNames& names,
+                              const JobContext& job, const ImageInfo& image);
+
+}  // namespace berth

@@ -1,0 +1,62 @@
+// What a decision rests on, beside the Request and the SiteConfig: plain data that somebody else gathered.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace berth {
+
+enum class ImageKind { sif, squashfs, directory };
+
+/// What an image is. Read by a process without privilege; everything about the file itself (path, owner, mode,
+/// identity) is read again by the deciding process from the open descriptor.
+struct ImageInfo {
+    ImageKind kind = ImageKind::sif;
+    std::string path;          ///< the kernel's name for the open file: absolute, links resolved
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    std::uint64_t file_bytes = 0;
+    uid_t owner = 0;
+    gid_t group = 0;
+    std::uint64_t offset = 0;  ///< where the squashfs begins in the file, bytes
+    std::uint64_t bytes = 0;   ///< its length, bytes
+    std::string architecture;  ///< Go's name ("amd64"); "" when the image does not say
+    /// Root owns the file and every folder above it, and nobody else may write any of them, on a file system whose
+    /// content no user serves: the bytes cannot change under the kernel, and are the site's own.
+    bool root_controlled = false;
+};
+
+enum class Launch { command_line, slurm };
+
+/// Who runs, and where. Under Slurm from slurmstepd; never from the environment.
+struct JobContext {
+    Launch launch = Launch::command_line;
+    bool privileged = false;  ///< Berth itself holds root's powers here (slurmstepd, sudo)
+    uid_t uid = 0;            ///< whom the container runs as
+    gid_t gid = 0;
+    std::vector<gid_t> groups;
+    std::string user;         ///< login name, "" when the uid has none
+    std::string home;
+    std::string gecos;
+    std::string shell;
+    std::vector<std::pair<gid_t, std::string>> group_names;  ///< those of gid and groups that have one
+    std::string working_directory;  ///< absolute
+    std::string architecture;       ///< of this node, Go's name
+    std::uint32_t job = 0;          ///< Slurm only
+    std::uint32_t step = 0;         ///< Slurm only
+    std::string batch_script;       ///< Slurm's copy of the script, for the batch step; else ""
+};
+
+/// Names in the site's configuration, looked up on this node.
+struct SiteNames {
+    std::map<std::string, uid_t> users;
+    std::map<std::string, gid_t> groups;
+    std::map<std::string, std::string> paths;  ///< configured path → the same with every link resolved
+};
+
+}  // namespace berth

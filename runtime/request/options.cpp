@@ -1,0 +1,220 @@
+#include "runtime/request/options.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "runtime/base/text.hpp"
+
+namespace berth {
+namespace {
+
+constexpr std::size_t kMaxPathBytes = 4095;  // PATH_MAX less the NUL: longer cannot be opened
+constexpr std::size_t kMaxBinds = 128;       // one descriptor each travels between Berth's processes
+
+Error usage(std::string message) { return Error{Category::usage, 0, std::move(message)}; }
+
+Status check_path(std::string_view what, std::string_view path) {
+    if (path.empty()) return usage(std::string(what) + " is empty");
+    if (path.size() > kMaxPathBytes)
+        return usage(std::string(what) + " is longer than " + std::to_string(kMaxPathBytes) + " bytes");
+    if (path.find('\0') != std::string_view::npos || path.find('\n') != std::string_view::npos)
+        return usage(std::string(what) + " '" + printable(path) + "' has a newline or NUL in it");
+    return {};
+}
+
+Status check_absolute(std::string_view what, std::string_view path) {
+    BERTH_CHECK(check_path(what, path));
+    if (path.front() != '/')
+        return usage(std::string(what) + " '" + printable(path) + "' must be an absolute path");
+    return {};
+}
+
+Status apply_image(Request& request, std::string_view value) {
+    BERTH_CHECK(check_path("the image's path", value));
+    request.image = value;
+    return {};
+}
+
+Result<BindRequest> parse_bind(std::string_view text) {
+    const auto parts = split_escaped(text, ':');
+    if (parts.size() > 3)
+        return usage("bind '" + printable(text) + "': expected SRC[:DST[:ro|rw]] (write \\: for a colon in a path)");
+    BindRequest bind;
+    bind.source = parts[0];
+    bind.destination = parts.size() > 1 && !parts[1].empty() ? parts[1] : parts[0];
+    BERTH_CHECK(check_absolute("bind source", bind.source));
+    BERTH_CHECK(check_absolute("bind destination", bind.destination));
+    bind.destination = normal_path(bind.destination);
+    if (bind.destination == "/") return usage("bind '" + printable(text) + "': the container's root cannot be covered");
+    if (parts.size() == 3) {
+        if (parts[2] != "ro" && parts[2] != "rw")
+            return usage("bind option '" + printable(parts[2]) + "' is not known: expected ro or rw");
+        bind.read_only = parts[2] == "ro";
+    }
+    return bind;
+}
+
+/// Cuts a list at its unescaped commas and leaves every other escape for the pieces' own parser.
+std::vector<std::string> list_items(std::string_view text) {
+    std::vector<std::string> items(1);
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == '\\' && i + 1 < text.size()) {
+            if (text[i + 1] != ',') items.back() += text[i];
+            items.back() += text[++i];
+        } else if (text[i] == ',') {
+            items.emplace_back();
+        } else {
+            items.back() += text[i];
+        }
+    }
+    return items;
+}
+
+Status apply_bind(Request& request, std::string_view value) {
+    for (const auto& item : list_items(value)) {
+        BERTH_TRY(auto bind, parse_bind(item));
+        if (request.binds.size() == kMaxBinds)
+            return usage("more than " + std::to_string(kMaxBinds) + " binds");
+        request.binds.push_back(std::move(bind));
+    }
+    return {};
+}
+
+Status apply_pwd(Request& request, std::string_view value) {
+    BERTH_CHECK(check_absolute("working directory", value));
+    request.working_directory = normal_path(value);
+    return {};
+}
+
+Status apply_home(Request& request, std::string_view value) {
+    const auto parts = split_escaped(value, ':');
+    if (parts.size() > 2) return usage("home '" + printable(value) + "': expected SRC[:DST]");
+    HomeRequest home{HomeMode::custom, parts[0], parts.size() > 1 ? parts[1] : parts[0]};
+    BERTH_CHECK(check_absolute("home source", home.source));
+    BERTH_CHECK(check_absolute("home destination", home.destination));
+    home.destination = normal_path(home.destination);
+    if (home.destination == "/") return usage("home '" + printable(value) + "': the container's root cannot be covered");
+    request.home = std::move(home);
+    return {};
+}
+
+Status apply_mount_home(Request& request, std::string_view) {
+    if (request.home.mode == HomeMode::none) request.home = {};
+    return {};
+}
+
+Status apply_no_home(Request& request, std::string_view) {
+    request.home = HomeRequest{HomeMode::none, {}, {}};
+    return {};
+}
+
+Status apply_contain(Request& request, std::string_view) {
+    request.isolation = Isolation::contain;
+    return {};
+}
+
+Status apply_cleanenv(Request& request, std::string_view) {
+    request.environment = Environment::clean;
+    return {};
+}
+
+bool is_variable_name(std::string_view name) {
+    const auto letter = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_'; };
+    return !name.empty() && letter(name.front()) &&
+           std::all_of(name.begin(), name.end(), [&](char c) { return letter(c) || (c >= '0' && c <= '9'); });
+}
+
+Status apply_env(Request& request, std::string_view value) {
+    for (const auto& item : list_items(value)) {
+        const auto equals = item.find('=');
+        EnvironmentChange change{item.substr(0, equals), std::nullopt};
+        if (equals != std::string::npos) change.value = item.substr(equals + 1);
+        if (!is_variable_name(change.name))
+            return usage("environment variable '" + printable(change.name) + "' is not a valid name: expected NAME=VALUE");
+        if (item.find('\0') != std::string::npos) return usage("environment variable " + change.name + " has a NUL in it");
+        request.environment_changes.push_back(std::move(change));
+    }
+    return {};
+}
+
+Status apply_explain(Request& request, std::string_view value) {
+    if (value.empty() || value == "text")
+        request.explain = Explain::text;
+    else if (value == "json")
+        request.explain = Explain::json;
+    else
+        return usage("explain '" + printable(value) + "': expected text or json");
+    return {};
+}
+
+constexpr std::array kOptions = {
+    Option{"image", "container-image", "", "IMAGE", "run the step inside this image (none: outside any)",
+           Scope::slurm_only, apply_image},
+    Option{"bind", "container-bind", "container-mounts", "SRC[:DST[:ro]],…",
+           "show the host's SRC at DST in the container", Scope::everywhere, apply_bind},
+    Option{"pwd", "container-pwd", "container-workdir", "DIR", "working directory in the container",
+           Scope::everywhere, apply_pwd},
+    Option{"home", "container-home", "", "SRC[:DST]", "use SRC as the home directory, at DST", Scope::everywhere,
+           apply_home},
+    Option{"mount-home", "container-mount-home", "", "", "mount the home directory (undoes an earlier --no-home)",
+           Scope::everywhere, apply_mount_home},
+    Option{"no-home", "no-container-home", "no-container-mount-home", "", "do not mount the home directory",
+           Scope::everywhere, apply_no_home},
+    Option{"contain", "container-contain", "", "", "hide the host's home, /tmp and /var/tmp behind empty ones",
+           Scope::everywhere, apply_contain},
+    Option{"cleanenv", "container-cleanenv", "", "", "keep only the variables that the runtime needs",
+           Scope::everywhere, apply_cleanenv},
+    Option{"env", "container-env", "", "NAME[=VALUE],…",
+           "set a variable in the container (NAME alone: the host's value)", Scope::everywhere, apply_env},
+    Option{"explain", "container-explain", "", "[text|json]", "print what would be decided and done, and do nothing",
+           Scope::everywhere, apply_explain},
+};
+
+bool means_no(std::string_view value) { return value.empty() || value == "0" || value == "no" || value == "false"; }
+
+}  // namespace
+
+std::span<const Option> options() { return kOptions; }
+
+std::string environment_name(const Option& option) {
+    std::string name = "BERTH_";
+    for (const char c : option.name) name += c == '-' ? '_' : static_cast<char>(c - 'a' + 'A');
+    return name;
+}
+
+Status apply_environment(Request& request, std::span<const std::string> environment) {
+    for (const Option& option : options()) {
+        if (option.scope == Scope::slurm_only) continue;
+        const std::string prefix = environment_name(option) + "=";
+        const auto entry = std::find_if(environment.begin(), environment.end(),
+                                        [&](const std::string& item) { return item.starts_with(prefix); });
+        if (entry == environment.end()) continue;
+        const std::string_view value = std::string_view(*entry).substr(prefix.size());
+        if (option.needs_argument() ? value.empty() : means_no(value)) continue;
+        if (auto status = option.apply(request, value); !status)
+            return std::move(status).error().within(environment_name(option));
+    }
+    return {};
+}
+
+std::string options_markdown() {
+    std::string text =
+        "# Options\n\nMade from the option table (`berth options --markdown`); do not edit.\n\n"
+        "| command line | srun, sbatch, salloc | environment | meaning |\n|---|---|---|---|\n";
+    for (const Option& option : options()) {
+        std::string argument = option.needs_argument()    ? "=" + std::string(option.argument)
+                               : option.takes_argument() ? "[=" + std::string(option.argument.substr(1))
+                                                         : "";
+        for (auto at = argument.find('|'); at != std::string::npos; at = argument.find('|', at + 2))
+            argument.insert(at, "\\");
+        const bool everywhere = option.scope == Scope::everywhere;
+        text += "| " + (everywhere ? "`--" + std::string(option.name) + argument + "`" : "the argument IMAGE");
+        text += " | `--" + std::string(option.slurm_name) + argument + "`";
+        if (!option.slurm_alias.empty()) text += ", `--" + std::string(option.slurm_alias) + "`";
+        text += " | " + (everywhere ? "`" + environment_name(option) + "`" : std::string("—"));
+        text += " | " + std::string(option.meaning) + " |\n";
+    }
+    return text;
+}
+
+}  // namespace berth

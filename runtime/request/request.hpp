@@ -1,0 +1,52 @@
+// What the user asked for: options and arguments as plain data. Nothing here is trusted or decided.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace berth {
+
+/// SRC[:DST[:ro]]: a host path to be seen in the container. Both absolute once parsed; DST is resolved in the image.
+struct BindRequest {
+    std::string source;
+    std::string destination;
+    bool read_only = false;
+};
+
+enum class HomeMode {
+    caller,  ///< the caller's home directory at its own path
+    none,    ///< --no-home
+    custom   ///< --home SRC[:DST]
+};
+
+struct HomeRequest {
+    HomeMode mode = HomeMode::caller;
+    std::string source;       ///< custom only
+    std::string destination;  ///< custom only
+};
+
+enum class Isolation { shared, contain };          ///< contain: no host home, /tmp, /var/tmp and working directory
+enum class Environment { inherit, clean };         ///< clean: only what the runtime needs of the host's variables
+enum class Explain { off, text, json };
+
+/// NAME=VALUE sets; NAME alone takes the value that the caller's environment has, over the image's.
+struct EnvironmentChange {
+    std::string name;
+    std::optional<std::string> value;
+};
+
+struct Request {
+    std::string image;  ///< a path as given; "" or "none": no container
+    std::vector<BindRequest> binds;
+    HomeRequest home;
+    std::optional<std::string> working_directory;  ///< --pwd, absolute, inside the container
+    Isolation isolation = Isolation::shared;
+    Environment environment = Environment::inherit;
+    std::vector<EnvironmentChange> environment_changes;
+    Explain explain = Explain::off;
+
+    [[nodiscard]] bool wants_container() const noexcept { return !image.empty() && image != "none"; }
+};
+
+}  // namespace berth

@@ -1,0 +1,111 @@
+# shellcheck shell=bash
+# One function a tier. Sourced after everything else here, by run-tests.
+
+# tier_files TIER: runs the files of tests/TIER, and looks for what they leave behind.
+tier_files() {
+    local tier=$1 file before left
+    before=$(leaks_state)
+    for file in "$BERTH_SOURCE/tests/$tier"/*.sh; do
+        [[ -e $file ]] && check_run_file "$tier" "$file" "$PATTERN"
+    done
+    if left=$(leaks_since "$before"); then
+        result_record pass "$tier:nothing is left behind" 0
+    else
+        result_record fail "$tier:nothing is left behind" 0 "$left"
+    fi
+}
+
+tier_userns() {
+    fuse_for_user
+    tier_files userns
+    fuse_as_before
+}
+
+tier_root() { tier_files root; }
+
+tier_slurm() {
+    cluster_detect "$BERTH_TEST_ROOT/cluster-probe"
+    say "Slurm $(slurmd -V | awk '{print $2}'), proctrack/$CLUSTER_PROCTRACK, cgroups: $(cluster_cgroup_version)"
+    tier_files slurm
+}
+
+tier_unit() { unit_tests unit dev; }
+
+tier_asan() { unit_tests asan asan; }
+
+# unit_tests TIER PRESET: builds the preset and runs its unit tests as the test user, from a copy that he can reach.
+# The cases that say they need root are run once more as root.
+unit_tests() {
+    local tier=$1 program=$BERTH_TEST_ROOT/$1-tests xml=$BERTH_TEST_ROOT/$1.xml
+    build_preset "$2" -DBERTH_TESTS=ON
+    install -m 0755 "$BERTH_BUILD/$2/bin/berth_unit_tests" "$program"
+    unit_run "$tier" "$xml" as_user env ${BERTH_TEST_CORPUS:+BERTH_TEST_CORPUS="$BERTH_TEST_CORPUS"} \
+        "$program" ${PATTERN:+"*$PATTERN*"}
+    unit_run_as_root "$tier" "$program" "$xml"
+}
+
+unit_run_as_root() {
+    local tier=$1 program=$2 names=$3.names
+    grep -P "^skip\t$tier:.*\tneeds root" "$BERTH_RESULTS" | cut -f 2 | sed "s/^$tier://; s/[,[]/\\\\&/g" >"$names" || true
+    [[ -s $names ]] || return 0
+    sed -i "/^skip\t$tier:.*\tneeds root/d" "$BERTH_RESULTS"
+    unit_run "$tier" "$3" "$program" --input-file "$names"
+}
+
+# unit_run TIER XML COMMAND…
+unit_run() {
+    local tier=$1 xml=$2 status=0
+    shift 2
+    "$@" --reporter xml >"$xml" 2>"$xml.err" </dev/null || status=$?
+    results_from_catch2 "$tier" "$xml"
+    ((status == 0)) || unit_tests_failed "$tier" "$status" "$xml"
+}
+
+# A crash leaves no results behind, and must not pass for that.
+unit_tests_failed() {
+    grep -B 3 -A 25 '<Expression success="false"\|<Failure\|<Exception\|<FatalErrorCondition' "$3" || true
+    tail -n 40 "$3.err"
+    if ! grep -q '<OverallResults ' "$3"; then result_record fail "$1:the program" 0 "ended early with status $2"; fi
+}
+
+# tier_fuzz: each target first replays its corpus, then looks for news for BERTH_FUZZ_SECONDS (20).
+tier_fuzz() {
+    local target
+    build_preset fuzz
+    for target in "$BERTH_BUILD"/fuzz/bin/*_fuzz; do
+        [[ -x $target ]] || die "the fuzz preset built no targets"
+        fuzz_target "$target"
+    done
+}
+
+# libFuzzer needs no root; it works in a folder of the test user's.
+fuzz_target() {
+    local name=${1##*/} work=$TEST_HOME/fuzz/${1##*/} log status=0 begin=$SECONDS
+    log=$BERTH_TEST_ROOT/$name.log
+    install -d -o "$TEST_USER" "$TEST_HOME/fuzz" "$work" "$work/new" "$work/corpus"
+    install -m 0755 "$1" "$BERTH_TEST_ROOT/$name"
+    if [[ -d $BERTH_SOURCE/tests/fuzz/corpus/${name%_fuzz} ]]; then
+        cp -R "$BERTH_SOURCE/tests/fuzz/corpus/${name%_fuzz}/." "$work/corpus"
+        chmod -R a+rX "$work/corpus"
+    fi
+    as_user "$BERTH_TEST_ROOT/$name" -max_total_time="${BERTH_FUZZ_SECONDS:-20}" -rss_limit_mb=2048 -timeout=10 \
+        -artifact_prefix="$work/" "$work/new" "$work/corpus" >"$log" 2>&1 </dev/null || status=$?
+    if ((status == 0)); then
+        result_record pass "fuzz:$name" $((SECONDS - begin))
+    else
+        result_record fail "fuzz:$name" $((SECONDS - begin)) "exit status $status"
+        tail -n 40 "$log"
+    fi
+    rm -rf --one-file-system "$TEST_HOME/fuzz"
+}
+
+tier_tidy() {
+    local begin=$SECONDS
+    if (build_preset tidy); then
+        result_record pass tidy:clang-tidy $((SECONDS - begin))
+    else
+        result_record fail tidy:clang-tidy $((SECONDS - begin)) "see the output above"
+    fi
+}
+
+tier_bench() { tier_files bench; }

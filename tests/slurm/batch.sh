@@ -1,0 +1,86 @@
+# shellcheck shell=bash disable=SC2016
+# sbatch and salloc, and the sruns inside them: the inner value replaces the outer one.
+
+setup_file() { slurm_up required; }
+teardown_file() { slurm_down; }
+
+NAME='. /etc/os-release; echo $NAME'
+
+# batch EXPECTED SBATCH_ARGUMENT… : submits job.sh and compares what it printed.
+batch() {
+    local expected=$1
+    shift
+    rm -f "$TEST_HOME/job.out"
+    capture as_user sbatch --quiet --wait --output=job.out "$@" job.sh
+    check_equal 0 "$CAPTURED_STATUS" "$CAPTURED_ERR $(cat "$TEST_HOME/job.out" 2>/dev/null)"
+    check_equal "$expected" "$(cat "$TEST_HOME/job.out")"
+}
+
+test_sbatch_option() {
+    batch_script "$TEST_HOME/job.sh" "$NAME" 'id -u'
+    batch "Berth demo"$'\n'"$TEST_UID" --container="$DEMO"
+    batch "Berth demo"$'\n'"$TEST_UID" --container-image="$DEMO"
+    check_clean
+}
+
+test_sbatch_directive() {
+    batch_script "$TEST_HOME/job.sh" "#SBATCH --container=$DEMO" "$NAME"
+    batch "Berth demo"
+}
+
+test_sbatch_with_companions() {
+    batch_script "$TEST_HOME/job.sh" "#SBATCH --container=$DEMO" "#SBATCH --container-bind=$DEMO:/mnt/x" 'test -s /mnt/x && echo there'
+    batch there
+}
+
+test_sruns_inside_a_script_on_the_host() {
+    batch_script "$TEST_HOME/job.sh" "srun --container=$DEMO sh -c '$NAME'" "srun --container=$OTHER sh -c '$NAME'" \
+        'srun readlink /proc/self/ns/mnt'
+    batch "Berth demo"$'\n'Other$'\n'"$(readlink /proc/self/ns/mnt)"
+}
+
+test_array() {
+    batch_script "$TEST_HOME/job.sh" "$NAME"
+    check as_user sbatch --quiet --wait --array=1-3 --output=array-%a.out --container="$DEMO" job.sh
+    check_equal "Berth demo" "$(sort -u "$TEST_HOME"/array-[123].out)"
+}
+
+test_exit_status_of_a_script() {
+    batch_script "$TEST_HOME/job.sh" 'exit 3'
+    check_status 3 as_user sbatch --quiet --wait --output=job.out --container="$DEMO" job.sh
+}
+
+test_a_script_with_a_bad_image() {
+    batch_script "$TEST_HOME/job.sh" 'echo ran'
+    capture as_user sbatch --quiet --wait --output=job.out --container="$TEST_HOME/none.sif" job.sh
+    check test "$CAPTURED_STATUS" -ne 0
+    check_no_match ran "$(cat "$TEST_HOME/job.out" 2>/dev/null)"
+    check_clean
+}
+
+test_salloc_gives_its_sruns_the_image() {
+    in_image "Berth demo" as_user salloc --quiet --container="$DEMO" srun
+    in_image "Berth demo" as_user salloc --quiet --container-image="$DEMO" srun
+}
+
+test_an_inner_srun_replaces_the_image() {
+    in_image Other as_user salloc --quiet --container="$DEMO" srun --container="$OTHER"
+    in_image Other as_user salloc --quiet --container-image="$DEMO" srun --container-image="$OTHER"
+    in_image Other as_user salloc --quiet --container-image="$DEMO" srun --container="$OTHER"
+    in_image Other as_user salloc --quiet --container="$DEMO" srun --container-image="$OTHER"
+}
+
+test_an_inner_srun_leaves_the_container() {
+    local host
+    host=$(readlink /proc/self/ns/mnt)
+    check_output "$host" as_user salloc --quiet --container="$DEMO" srun --container=none readlink /proc/self/ns/mnt
+    check_output "$host" as_user salloc --quiet --container-image="$DEMO" srun --container-image=none readlink /proc/self/ns/mnt
+    check_output "$host" as_user salloc --quiet --container-image="$DEMO" srun --container=none readlink /proc/self/ns/mnt
+}
+
+test_an_inner_srun_replaces_an_option() {
+    check_output /bin as_user salloc --quiet --container="$DEMO" --container-pwd=/etc srun --container-pwd=/bin pwd
+    check_output /etc as_user salloc --quiet --container="$DEMO" --container-pwd=/etc srun pwd
+}
+
+test_nothing_is_left_of_all_this() { check_clean; }

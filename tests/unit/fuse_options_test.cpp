@@ -1,0 +1,74 @@
+#include "runtime/fuse/options.hpp"
+
+#include <catch2/catch.hpp>
+#include <vector>
+
+using berth::fuse::Identity;
+using berth::fuse::kDefaultMemoryMiB;
+using berth::fuse::kMiB;
+using berth::fuse::parse_options;
+
+namespace {
+
+using Words = std::vector<const char*>;
+
+Words with(const Words& more) {
+    Words words{"--fuse-fd", "3", "--image-fd", "4", "--offset", "4096", "--size", "100"};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+}
+
+std::string error_of(const Words& words) {
+    const auto options = parse_options(words);
+    return options ? std::string("accepted") : options.error().message;
+}
+
+}  // namespace
+
+TEST_CASE("berth-fuse options: what is needed is enough", "[fuse]") {
+    const auto options = parse_options(with({}));
+    REQUIRE(options);
+    CHECK(options->fuse_fd == 3);
+    CHECK(options->image_fd == 4);
+    CHECK(options->ready_fd == -1);
+    CHECK(options->offset == 4096);
+    CHECK(options->size == 100);
+    CHECK(!options->owner);
+    CHECK(!options->user);
+    CHECK(options->threads == 0);
+    CHECK(options->max_memory == kDefaultMemoryMiB * kMiB);
+}
+
+TEST_CASE("berth-fuse options: every option", "[fuse]") {
+    const auto options = parse_options(with({"--owner", "0:0", "--user", "998:997", "--threads", "3", "--max-memory", "64",
+                                             "--request-cpu-seconds", "5", "--ready-fd", "7"}));
+    REQUIRE(options);
+    CHECK(options->owner == Identity{0, 0});
+    CHECK(options->user == Identity{998, 997});
+    CHECK(options->threads == 3);
+    CHECK(options->max_memory == 64 * kMiB);
+    CHECK(options->request_cpu_seconds == 5);
+    CHECK(options->ready_fd == 7);
+}
+
+TEST_CASE("berth-fuse options: refusals name the option and the value", "[fuse]") {
+    CHECK(error_of({}) == "--fuse-fd, --image-fd, --offset and --size are needed");
+    CHECK(error_of(with({"--ready-fd"})) == "--ready-fd: needs a value");
+    CHECK(error_of(with({"--ready-fd", "2"})) == "--ready-fd: '2' is not a descriptor above 2");
+    CHECK(error_of(with({"--ready-fd", "4"})) == "--fuse-fd, --image-fd and --ready-fd must differ");
+    CHECK(error_of(with({"--size", "0"})) == "--size: '0' is not a positive number of bytes");
+    CHECK(error_of(with({"--offset", "-1"})) == "--offset: '-1' is not a number of bytes");
+    CHECK(error_of(with({"--offset", "9223372036854775807"})) == "--offset plus --size is out of range");
+    CHECK(error_of(with({"--threads", "65"})) == "--threads: '65' is not a number from 1 to 64");
+    CHECK(error_of(with({"--threads", "2x"})) == "--threads: '2x' is not a number from 1 to 64");
+    CHECK(error_of(with({"--max-memory", "1"})) == "--max-memory: '1' is not 64 MiB to 1 TiB");
+    CHECK(error_of(with({"--mount", "/"})) == "unknown option '--mount'");
+}
+
+TEST_CASE("berth-fuse options: ids that name nobody, or root", "[fuse]") {
+    CHECK(error_of(with({"--owner", "1"})) == "--owner: '1' is not UID:GID");
+    CHECK(error_of(with({"--owner", "1:"})) == "--owner: '1:' is not UID:GID");
+    CHECK(error_of(with({"--owner", "1:4294967295"})) == "--owner: '1:4294967295' is not UID:GID");
+    CHECK(error_of(with({"--user", "0:5"})) == "--user: neither id may be 0");
+    CHECK(error_of(with({"--user", "5:0"})) == "--user: neither id may be 0");
+}

@@ -1,0 +1,197 @@
+// berth exec, run and shell: a container without Slurm, with root's powers (sudo) or without any.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "runtime/base/install_paths.hpp"
+#include "runtime/base/io.hpp"
+#include "runtime/base/text.hpp"
+#include "runtime/config/site_config.hpp"
+#include "runtime/exec/container.hpp"
+#include "runtime/exec/enter.hpp"
+#include "runtime/exec/shell_environment.hpp"
+#include "runtime/plan/explain.hpp"
+#include "runtime/request/options.hpp"
+#include "tools/commands.hpp"
+
+namespace berth::tools {
+namespace {
+
+enum class Action { exec, run, shell };
+
+constexpr int kUsage = 1;  // as Singularity's exec without a command
+
+struct Invocation {
+    Action action = Action::exec;
+    Request request;
+    std::vector<std::string> arguments;  ///< after the image
+    std::string config;
+};
+
+std::vector<std::string> environment_of_process() {
+    std::vector<std::string> entries;
+    for (char** entry = environ; *entry != nullptr; ++entry) entries.emplace_back(*entry);
+    return entries;
+}
+
+Result<JobContext> context_of_process() {
+    Identity identity{::geteuid(), ::getegid(), {}};
+    identity.groups.resize(static_cast<std::size_t>(std::max(0, ::getgroups(0, nullptr))));
+    if (::getgroups(static_cast<int>(identity.groups.size()), identity.groups.data()) < 0) return errno_error("getgroups");
+    JobContext job = job_context(identity);
+    job.privileged = has_host_privilege();
+    const std::unique_ptr<char, void (*)(void*)> current(::getcwd(nullptr, 0), std::free);
+    job.working_directory = current ? current.get() : "/";
+    return job;
+}
+
+Result<std::unique_ptr<UserSide>> user_side_of(const JobContext& job) {
+    if (!job.privileged) return direct_user_side();
+    BERTH_TRY(const UniqueFd here, open_at(AT_FDCWD, ".", O_PATH | O_DIRECTORY));
+    return agent_user_side({job.uid, job.gid, job.groups}, here.get());
+}
+
+/// The command line inside the container.
+std::vector<std::string> command_of(const Invocation& call) {
+    if (call.action == Action::exec) return call.arguments;
+    std::vector<std::string> command;
+    if (call.action == Action::run) {
+        command = {"/.singularity.d/runscript"};
+    } else {
+        command = {::access("/bin/bash", X_OK) == 0 ? "/bin/bash" : "/bin/sh"};
+        if (command[0] == "/bin/bash") command.emplace_back("--norc");
+    }
+    command.insert(command.end(), call.arguments.begin(), call.arguments.end());
+    return command;
+}
+
+/// Becomes the command. Returns only on failure.
+Error execute(const std::vector<std::string>& command, const Variables& variables) {
+    static std::vector<std::string> entries;
+    static std::vector<char*> environment;
+    entries = environment_entries(variables);
+    for (const auto& entry : entries) environment.push_back(const_cast<char*>(entry.c_str()));
+    environment.push_back(nullptr);
+    environ = environment.data();
+    std::vector<char*> argv;
+    for (const auto& argument : command) argv.push_back(const_cast<char*>(argument.c_str()));
+    argv.push_back(nullptr);
+    ::execvp(argv[0], argv.data());
+    return errno_error(printable(command[0]) + " in the container", errno, Category::usage);
+}
+
+Result<int> run_container(const Invocation& call) {
+    const auto environment = environment_of_process();
+    BERTH_TRY(auto site, config::load(call.config.empty() ? install_paths().sysconf + "/berth.conf" : call.config));
+    BERTH_TRY(auto job, context_of_process());
+    BERTH_TRY(const auto side, user_side_of(job));
+    BERTH_TRY(const auto considered, consider(call.request, site, job, *side));
+    if (call.request.explain != Explain::off) {
+        const bool json = call.request.explain == Explain::json;
+        std::fputs((json ? explain_json : explain_text)(considered.decision, considered.plan).c_str(), stdout);
+        return considered.decision.refusal ? kFailure : 0;
+    }
+    if (considered.decision.refusal) return *considered.decision.refusal;
+
+    BERTH_TRY(const auto prepared, prepare(considered, site, job, *side, -1));
+    EntryRunner entry(-1, {});
+    BERTH_CHECK(run_phase(entry, considered.plan, Phase::enter));
+    BERTH_CHECK(run_phase(entry, considered.plan, Phase::user));
+    BERTH_TRY(auto variables, command_environment(prepared.scripts, parse_environment(environment), call.request,
+                                                  container_facts(considered, job)));
+    const std::unique_ptr<char, void (*)(void*)> current(::getcwd(nullptr, 0), std::free);
+    if (current) variables["PWD"] = current.get();
+    const auto command = command_of(call);
+    if (call.action == Action::run && ::access(command[0].c_str(), X_OK) != 0)
+        return Error{Category::image, 0, call.request.image + ": the image has no runscript: use berth exec IMAGE COMMAND"};
+    return execute(command, variables);
+}
+
+int perform(Invocation& call, std::vector<std::string> words) {
+    if (!words.empty() && words.front() == "--") words.erase(words.begin());
+    const bool command_missing = call.action == Action::exec && words.size() < 2;
+    if (words.empty() || command_missing) {
+        std::fprintf(stderr, "berth: %s: expected IMAGE%s\n", call.action == Action::exec ? "exec" : call.action == Action::run ? "run" : "shell",
+                     call.action == Action::exec ? " COMMAND [ARGUMENT…]" : " [ARGUMENT…]");
+        return kUsage;
+    }
+    call.request.image = words.front();
+    call.arguments.assign(words.begin() + 1, words.end());
+    if (!call.config.empty() && ::geteuid() != 0) {
+        std::fprintf(stderr, "berth: --config: only root may choose another configuration\n");
+        return kFailure;
+    }
+    const auto status = run_container(call);
+    if (status) return *status;
+    std::fprintf(stderr, "berth: %s\n", status.error().message.c_str());
+    return kFailure;
+}
+
+/// One option of the table as the command line has it. The first error is kept in `failure`; an option whose value may
+/// be left out leaves it in `optional_value` ("{}" when it was).
+void add_option(CLI::App& command, const Option& option, Request& request, std::string& failure, std::string& optional_value) {
+    const std::string name = "--" + std::string(option.name);
+    const auto apply = [&option, &request, &failure](const std::string& value) {
+        if (auto status = option.apply(request, value); !status && failure.empty()) failure = status.error().message;
+        return true;
+    };
+    if (!option.takes_argument()) {
+        command.add_flag_callback(name, [apply] { apply(""); }, std::string(option.meaning));
+        return;
+    }
+    if (!option.needs_argument()) {
+        // A flag that may have a value, but only behind '=': the next word is the image.
+        command.add_flag(name + "{}", optional_value, std::string(option.meaning))->type_name(std::string(option.argument));
+        return;
+    }
+    auto* const added = command.add_option_function<std::vector<std::string>>(
+        name,
+        [apply](const std::vector<std::string>& values) {
+            for (const auto& value : values) apply(value);
+        },
+        std::string(option.meaning));
+    added->type_name(std::string(option.argument));
+    added->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)->allow_extra_args(false);
+}
+
+void add_action(CLI::App& app, int& status, Action action, const char* name, const char* meaning) {
+    auto* const command = app.add_subcommand(name, meaning);
+    const auto call = std::make_shared<Invocation>();
+    const auto failure = std::make_shared<std::string>();
+    const auto optional_values = std::make_shared<std::map<const Option*, std::string>>();
+    call->action = action;
+    command->prefix_command();  // from the image on, words belong to the command
+    if (auto applied = apply_environment(call->request, environment_of_process()); !applied) *failure = applied.error().message;
+    for (const Option& option : options())
+        if (option.scope == Scope::everywhere) add_option(*command, option, call->request, *failure, (*optional_values)[&option]);
+    command->add_option("--config", call->config, "another berth.conf (root only)");
+    command->callback([command, call, failure, optional_values, &status] {
+        for (const auto& [option, value] : *optional_values)
+            if (!value.empty() && failure->empty())
+                if (auto applied = option->apply(call->request, value == "{}" ? "" : value); !applied) *failure = applied.error().message;
+        if (!failure->empty()) {
+            std::fprintf(stderr, "berth: %s\n", failure->c_str());
+            status = kFailure;
+            return;
+        }
+        status = perform(*call, command->remaining());
+    });
+}
+
+}  // namespace
+
+void add_action_commands(CLI::App& app, int& status) {
+    add_action(app, status, Action::exec, "exec", "run a command in an image");
+    add_action(app, status, Action::run, "run", "run an image's runscript");
+    add_action(app, status, Action::shell, "shell", "a shell in an image");
+}
+
+}  // namespace berth::tools
