@@ -98,11 +98,15 @@ void partition_fields(auto& partition, auto&& field) {
     field(partition.architecture);
 }
 
-std::string_view until_nul(const char* data, std::size_t size) noexcept { return {data, ::strnlen(data, size)}; }
+std::string_view until_nul(const char* data, std::size_t size) noexcept {
+    return {data, ::strnlen(data, size)};
+}
 
 }  // namespace
 
-std::string_view Descriptor::name() const noexcept { return until_nul(name_field.data(), name_field.size()); }
+std::string_view Descriptor::name() const noexcept {
+    return until_nul(name_field.data(), name_field.size());
+}
 
 std::optional<std::uint32_t> Descriptor::group_number() const noexcept {
     return group == kNoGroup ? std::nullopt : std::optional(group & ~kGroupMask);

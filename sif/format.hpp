@@ -91,8 +91,8 @@ struct Descriptor {
     std::uint32_t id = 0;
     std::uint32_t group = kNoGroup;
     std::uint32_t link = kNoLink;
-    std::uint64_t offset = 0;            ///< bytes from the start of the file
-    std::uint64_t size = 0;              ///< bytes of the object itself
+    std::uint64_t offset = 0;             ///< bytes from the start of the file
+    std::uint64_t size = 0;               ///< bytes of the object itself
     std::uint64_t size_with_padding = 0;  ///< and of the gap before it
     std::int64_t created = 0;
     std::int64_t modified = 0;

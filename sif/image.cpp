@@ -25,7 +25,9 @@ bool fits(std::uint64_t offset, std::uint64_t size, std::uint64_t file_size) noe
 }
 
 /// A number of the file as it was written there: signed.
-std::int64_t shown(std::uint64_t value) noexcept { return static_cast<std::int64_t>(value); }
+std::int64_t shown(std::uint64_t value) noexcept {
+    return static_cast<std::int64_t>(value);
+}
 
 std::string quoted(std::span<const char> field) {
     const std::string_view text(field.data(), field.size());
@@ -57,7 +59,9 @@ Result<Image> Image::open(int fd, const std::string& name) {
     return image;
 }
 
-Error Image::bad(std::string what) const { return {Category::image, 0, name_ + ": " + what}; }
+Error Image::bad(std::string what) const {
+    return {Category::image, 0, name_ + ": " + what};
+}
 
 Status Image::read_header() {
     struct stat file {};
@@ -66,7 +70,8 @@ Status Image::read_header() {
         return Error{Category::unsupported, 0, name_ + ": not a regular file, so not a SIF image"};
     file_size_ = static_cast<std::uint64_t>(file.st_size);
     if (file_size_ < kHeaderSize)
-        return bad(fmt::format("not a SIF image: the file has {} bytes, a header alone has {}", file_size_, kHeaderSize));
+        return bad(
+            fmt::format("not a SIF image: the file has {} bytes, a header alone has {}", file_size_, kHeaderSize));
     std::array<std::byte, kHeaderSize> bytes{};
     BERTH_CHECK(pread_exact(fd_, bytes, 0, name_));
     header_ = decode_header(bytes);
@@ -91,9 +96,10 @@ Status Image::check_header() const {
                                shown(h.descriptors_size), h.descriptors_total * kDescriptorSize, h.descriptors_total,
                                kDescriptorSize));
     if (!fits(h.descriptors_offset, h.descriptors_size, file_size_))
-        return bad(fmt::format("header: descriptors offset is {} with length {}, but the file has {} bytes: is it "
-                               "complete?",
-                               shown(h.descriptors_offset), h.descriptors_size, file_size_));
+        return bad(
+            fmt::format("header: descriptors offset is {} with length {}, but the file has {} bytes: is it "
+                        "complete?",
+                        shown(h.descriptors_offset), h.descriptors_size, file_size_));
     if (!fits(h.data_offset, h.data_size, file_size_))
         return bad(fmt::format("header: data offset is {} with length {}, but the file has {} bytes: is it complete?",
                                shown(h.data_offset), shown(h.data_size), file_size_));
@@ -171,21 +177,24 @@ Result<Descriptor> Image::object(std::uint32_t id) const {
     const auto found = std::ranges::find(descriptors_, id, &Descriptor::id);
     if (found != descriptors_.end()) return *found;
     std::string ids;
-    for (const Descriptor& descriptor : descriptors_) ids += fmt::format("{}{}", ids.empty() ? "" : ", ", descriptor.id);
+    for (const Descriptor& descriptor : descriptors_)
+        ids += fmt::format("{}{}", ids.empty() ? "" : ", ", descriptor.id);
     return Error{Category::usage, 0,
                  fmt::format("{}: no object with id {}; it has {}", name_, id, ids.empty() ? "none" : ids)};
 }
 
 Status Image::read(const Descriptor& object, std::uint64_t position, std::span<std::byte> buffer) const {
     if (!fits(position, buffer.size(), object.size))
-        return bad(fmt::format("object {} has {} bytes, wanted {} at {}", object.id, object.size, buffer.size(), position));
+        return bad(
+            fmt::format("object {} has {} bytes, wanted {} at {}", object.id, object.size, buffer.size(), position));
     return pread_exact(fd_, buffer, object.offset + position, name_);
 }
 
 Result<std::string> Image::read_object(const Descriptor& object, std::size_t limit) const {
     if (object.size > limit)
-        return Error{Category::image, EFBIG,
-                     fmt::format("{}: object {} has {} bytes, at most {} are read", name_, object.id, object.size, limit)};
+        return Error{
+            Category::image, EFBIG,
+            fmt::format("{}: object {} has {} bytes, at most {} are read", name_, object.id, object.size, limit)};
     std::string data(object.size, '\0');
     BERTH_CHECK(read(object, 0, std::as_writable_bytes(std::span(data))));
     return data;

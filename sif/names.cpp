@@ -41,15 +41,15 @@ constexpr std::array<Architecture, 13> kArchitectures{{{"01", "386", "i686"},
 
 std::string_view name_of(ObjectType type) noexcept {
     static constexpr std::array<std::string_view, 11> kNames{
-        "Def.FILE",     "Env.Vars",    "JSON.Labels",           "FS",   "Signature",
-        "JSON.Generic", "Generic/Raw", "Cryptographic Message", "SBOM", "OCI.RootIndex",
-        "OCI.Blob"};
+        "Def.FILE",  "Env.Vars",      "JSON.Labels", "FS",
+        "Signature", "JSON.Generic",  "Generic/Raw", "Cryptographic Message",
+        "SBOM",      "OCI.RootIndex", "OCI.Blob"};
     return pick(kNames, type, ObjectType::definition_file);
 }
 
 std::string_view name_of(FileSystem file_system) noexcept {
-    static constexpr std::array<std::string_view, 6> kNames{"Squashfs",           "Ext3", "Archive", "Raw",
-                                                            "Encrypted squashfs", "Gocryptfs squashfs"};
+    static constexpr std::array<std::string_view, 6> kNames{
+        "Squashfs", "Ext3", "Archive", "Raw", "Encrypted squashfs", "Gocryptfs squashfs"};
     return pick(kNames, file_system, FileSystem::squashfs);
 }
 
@@ -75,8 +75,9 @@ std::string_view name_of(MessageKind kind) noexcept {
 }
 
 std::string_view name_of(SbomFormat format) noexcept {
-    static constexpr std::array<std::string_view, 8> kNames{"cyclonedx-json", "cyclonedx-xml",  "github-json", "spdx-json",
-                                                            "spdx-rdf",       "spdx-tag-value", "spdx-yaml",   "syft-json"};
+    static constexpr std::array<std::string_view, 8> kNames{"cyclonedx-json", "cyclonedx-xml", "github-json",
+                                                            "spdx-json",      "spdx-rdf",      "spdx-tag-value",
+                                                            "spdx-yaml",      "syft-json"};
     return pick(kNames, format, SbomFormat::cyclonedx_json);
 }
 
@@ -106,6 +107,12 @@ std::string_view host_architecture() {
     utsname host{};
     if (::uname(&host) != 0) return "unknown";
     return architecture_of_machine(host.machine).value_or("unknown");
+}
+
+std::string launch_text(const Header& header) {
+    const std::string_view launch(header.launch.data(), header.launch.size());
+    const std::string_view line = launch.substr(0, launch.find('\0'));
+    return std::string(line.substr(0, line.find('\n')));
 }
 
 std::string hex_text(std::span<const std::uint8_t> bytes) {

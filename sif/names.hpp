@@ -27,6 +27,8 @@ namespace berth::sif {
 /// Go's name of this machine's architecture; "unknown" where it has no code in SIF.
 [[nodiscard]] std::string_view host_architecture();
 
+/// The launch line without its newline. Anyone's bytes: show it through printable().
+[[nodiscard]] std::string launch_text(const Header& header);
 /// "4f307b4c-58a8-4753-9c0f-21dceefed4a6".
 [[nodiscard]] std::string uuid_text(const std::array<std::uint8_t, 16>& uuid);
 /// Upper-case hex without separators, as fingerprints are written.

@@ -33,11 +33,11 @@ struct NewObject {
 
 /// Everything that the image's bytes depend on: the same request gives the same bytes.
 struct WriteRequest {
-    std::string_view launch = kLaunch;     ///< at most kLaunchSize bytes
+    std::string_view launch = kLaunch;  ///< at most kLaunchSize bytes
     std::array<std::uint8_t, 16> uuid{};
-    std::int64_t time = 0;                 ///< seconds since 1970, for every created and modified
-    std::vector<NewObject> objects;        ///< get the ids 1, 2, … in this order; at most kDescriptorsTotal
-    bool (*stop)() = nullptr;              ///< asked between parts of a copied file; true ends the writing
+    std::int64_t time = 0;           ///< seconds since 1970, for every created and modified
+    std::vector<NewObject> objects;  ///< get the ids 1, 2, … in this order; at most kDescriptorsTotal
+    bool (*stop)() = nullptr;        ///< asked between parts of a copied file; true ends the writing
 };
 
 /// Writes the image into `fd`, an empty regular file open for reading and writing, which stays the caller's, and reads

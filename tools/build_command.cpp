@@ -1,7 +1,6 @@
 // berth build OUT.sif SOURCE: a SIF image from a root folder or from a squashfs file. Needs no privilege.
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +18,7 @@
 #include "sif/names.hpp"
 #include "sif/writer.hpp"
 #include "tools/commands.hpp"
+#include "tools/image_uuid.hpp"
 #include "tools/squashfs_program.hpp"
 #include "tools/temporary_file.hpp"
 
@@ -39,7 +39,9 @@ struct Arguments {
 constexpr std::size_t kMetadataLimit = 1U << 20;
 constexpr mode_t kImageMode = 0755;  // executable: the launch line runs it
 
-Error usage(std::string message) { return {Category::usage, 0, std::move(message)}; }
+Error usage(std::string message) {
+    return {Category::usage, 0, std::move(message)};
+}
 
 /// SOURCE_DATE_EPOCH (https://reproducible-builds.org/specs/source-date-epoch/), where it is set.
 Result<std::optional<std::uint32_t>> source_date_epoch() {
@@ -49,46 +51,15 @@ Result<std::optional<std::uint32_t>> source_date_epoch() {
     const char* end = text + std::strlen(text);
     const auto [stop, failure] = std::from_chars(text, end, seconds);
     if (failure != std::errc{} || stop != end)
-        return usage(fmt::format("SOURCE_DATE_EPOCH is \"{}\", must be seconds since 1970 below 2^32", printable(text)));
+        return usage(
+            fmt::format("SOURCE_DATE_EPOCH is \"{}\", must be seconds since 1970 below 2^32", printable(text)));
     return std::optional(seconds);
 }
 
-/// A UUID that the same content and time always give (version 8; FNV-1a of the bytes, then the time): it tells images
-/// apart and protects nothing.
-Result<std::array<std::uint8_t, 16>> derived_uuid(int fd, std::uint64_t size, std::uint32_t time) {
-    std::uint64_t hash = 0xcbf29ce484222325;
-    std::vector<std::byte> buffer(1U << 20);
-    for (std::uint64_t done = 0; done < size;) {
-        const auto part = std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), size - done));
-        BERTH_CHECK(pread_exact(fd, part, done, "the squashfs"));
-        for (const std::byte byte : part) hash = (hash ^ std::to_integer<std::uint64_t>(byte)) * 0x100000001b3;
-        done += part.size();
-    }
-    std::array<std::uint8_t, 16> uuid{};
-    for (std::size_t i = 0; i < 8; ++i) {
-        uuid[i] = static_cast<std::uint8_t>(hash >> (56 - 8 * i));
-        uuid[8 + i] = static_cast<std::uint8_t>(std::uint64_t{time} >> (56 - 8 * i));
-    }
-    return uuid;
-}
-
-Result<std::array<std::uint8_t, 16>> random_uuid() {
-    std::array<std::uint8_t, 16> uuid{};
-    if (::getrandom(uuid.data(), uuid.size(), 0) != static_cast<ssize_t>(uuid.size())) return errno_error("getrandom");
-    return uuid;
-}
-
-/// RFC 9562: the version in byte 6, the variant in byte 8.
-std::array<std::uint8_t, 16> versioned(std::array<std::uint8_t, 16> uuid, unsigned version) noexcept {
-    uuid[6] = static_cast<std::uint8_t>((uuid[6] & 0x0FU) | (version << 4));
-    uuid[8] = static_cast<std::uint8_t>((uuid[8] & 0x3FU) | 0x80U);
-    return uuid;
-}
-
-/// SOURCE/.singularity.d/NAME as an object, where it is a regular file. Follows no link: one could lead out of the tree.
+/// SOURCE/.singularity.d/NAME as an object, where it is a regular file. Follows no link: one could lead out of the
+/// tree.
 Result<std::optional<sif::NewObject>> metadata(const std::string& source, const char* name, sif::ObjectType type) {
-    const UniqueFd folder(
-        ::open((source + "/.singularity.d").c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    const UniqueFd folder(::open((source + "/.singularity.d").c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!folder) return std::optional<sif::NewObject>{};
     const UniqueFd file(::openat(folder.get(), name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     const std::string path = fmt::format("{}/.singularity.d/{}", source, name);
@@ -108,8 +79,8 @@ sif::NewObject primary_partition(int fd, std::uint64_t size, const sif::Architec
     sif::NewObject object;
     object.type = sif::ObjectType::partition;
     object.name = "rootfs";
-    object.extra = sif::encode(
-        sif::PartitionExtra{sif::FileSystem::squashfs, sif::PartitionKind::primary_system, architecture});
+    object.extra =
+        sif::encode(sif::PartitionExtra{sif::FileSystem::squashfs, sif::PartitionKind::primary_system, architecture});
     object.fd = fd;
     object.fd_size = size;
     return object;
@@ -166,7 +137,7 @@ Result<Job> prepare(const Arguments& arguments) {
 Status write_image(const Job& job, std::vector<sif::NewObject> metadata, int squashfs, std::uint64_t size) {
     BERTH_TRY(const auto uuid, job.epoch ? derived_uuid(squashfs, size, *job.epoch) : random_uuid());
     sif::WriteRequest request;
-    request.uuid = versioned(uuid, job.epoch ? 8 : 4);
+    request.uuid = uuid;
     request.time = job.epoch ? std::int64_t{*job.epoch} : std::int64_t{std::time(nullptr)};
     request.objects = std::move(metadata);
     request.objects.push_back(primary_partition(squashfs, size, job.architecture));
@@ -224,8 +195,9 @@ void add_build_command(CLI::App& app, int& status) {
         ->check(CLI::Range(1U, 4096U));
     command->add_flag("--all-root", arguments->all_root,
                       "every file belongs to root in the image; always so when root does not build it");
-    command->add_option("--arch", arguments->architecture, "the image's architecture (amd64, arm64, …); this machine's, "
-                                                           "where not given");
+    command->add_option("--arch", arguments->architecture,
+                        "the image's architecture (amd64, arm64, …); this machine's, "
+                        "where not given");
     command->callback([arguments, &status] {
         const SignalHold signals;
         const Status done = build(*arguments, signals);

@@ -8,18 +8,16 @@
 #include <cstdio>
 #include <ctime>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "runtime/base/io.hpp"
 #include "runtime/base/text.hpp"
 #include "sif/image.hpp"
 #include "sif/names.hpp"
 #include "tools/commands.hpp"
+#include "tools/sif_json.hpp"
 
 namespace berth::tools {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 struct Arguments {
     std::string image;
@@ -48,12 +46,6 @@ std::string time_text(std::int64_t seconds) {
                        parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
-std::string launch_text(const sif::Header& header) {
-    const std::string_view launch(header.launch.data(), header.launch.size());
-    const std::string_view line = launch.substr(0, launch.find('\0'));
-    return std::string(line.substr(0, line.find('\n')));
-}
-
 std::string link_text(const sif::Descriptor& d) {
     if (const auto group = d.linked_group()) return fmt::format("{} (G)", *group);
     if (const auto object = d.linked_object()) return fmt::format("{}", *object);
@@ -79,72 +71,13 @@ std::string type_text(const sif::Descriptor& d) {
     return text;
 }
 
-template <typename Kind>
-Json kind_json(Kind kind) {
-    return {{"name", sif::name_of(kind)}, {"code", static_cast<std::int32_t>(kind)}};
-}
-
-Json link_json(const sif::Descriptor& d) {
-    if (const auto group = d.linked_group()) return {{"group", *group}};
-    if (const auto object = d.linked_object()) return {{"object", *object}};
-    return nullptr;
-}
-
-void add_extra_json(Json& object, const sif::Descriptor& d) {
-    if (const auto p = sif::partition_extra(d))
-        object["partition"] = {{"file_system", kind_json(p->file_system)},
-                               {"kind", kind_json(p->kind)},
-                               {"architecture", sif::architecture_name(p->architecture)}};
-    if (const auto s = sif::signature_extra(d))
-        object["signature"] = {{"hash", kind_json(s->hash)},
-                               {"fingerprint", s->has_fingerprint() ? Json(sif::hex_text(s->fingerprint)) : Json()}};
-    if (const auto m = sif::message_extra(d))
-        object["message"] = {{"format", kind_json(m->format)}, {"kind", kind_json(m->kind)}};
-    if (const auto s = sif::sbom_extra(d)) object["sbom"] = {{"format", kind_json(s->format)}};
-    if (const auto digest = sif::oci_digest(d)) object["oci"] = {{"digest", *digest}};
-}
-
-Json object_json(const sif::Descriptor& d) {
-    const auto group = d.group_number();
-    Json object{{"id", d.id},
-                {"type", kind_json(d.type)},
-                {"group", group ? Json(*group) : Json()},
-                {"link", link_json(d)},
-                {"offset", d.offset},
-                {"size", d.size},
-                {"size_with_padding", d.size_with_padding},
-                {"created", d.created},
-                {"modified", d.modified},
-                {"uid", d.uid},
-                {"gid", d.gid},
-                {"name", d.name()}};
-    add_extra_json(object, d);
-    return object;
-}
-
-Json header_json(const sif::Image& image) {
-    const sif::Header& h = image.header();
-    return {{"launch", launch_text(h)},
-            {"version", std::string(h.version.data(), 2)},
-            {"architecture", sif::architecture_name(h.architecture)},
-            {"id", sif::uuid_text(h.uuid)},
-            {"created", h.created},
-            {"modified", h.modified},
-            {"descriptors",
-             {{"free", h.descriptors_free},
-              {"total", h.descriptors_total},
-              {"offset", h.descriptors_offset},
-              {"size", h.descriptors_size}}},
-            {"data", {{"offset", h.data_offset}, {"size", h.data_size}}}};
-}
-
 std::string header_lines(const sif::Image& image) {
     const sif::Header& h = image.header();
     std::string text;
     const auto line = [&text](std::string_view label, const auto& value) {
         text += fmt::format("{:<22}{}\n", fmt::format("{}:", label), value);
     };
-    line("Launch Script", printable(launch_text(h)));
+    line("Launch Script", printable(sif::launch_text(h)));
     line("Version", std::string_view(h.version.data(), 2));
     line("Primary Architecture", sif::architecture_name(h.architecture));
     line("ID", sif::uuid_text(h.uuid));
@@ -161,8 +94,8 @@ std::string header_lines(const sif::Image& image) {
 
 std::string list_lines(const sif::Image& image) {
     const std::string rule(78, '-');
-    std::string text =
-        fmt::format("{}\n{:<5}|{:<8}|{:<9}|{:<26}|{}\n{}\n", rule, "ID", "GROUP", "LINK", "SIF POSITION (start-end)", "TYPE", rule);
+    std::string text = fmt::format("{}\n{:<5}|{:<8}|{:<9}|{:<26}|{}\n{}\n", rule, "ID", "GROUP", "LINK",
+                                   "SIF POSITION (start-end)", "TYPE", rule);
     for (const sif::Descriptor& d : image.descriptors())
         text += fmt::format("{:<5}|{:<8}|{:<9}|{:<26}|{}\n", d.id, group_text(d), link_text(d),
                             fmt::format("{}-{}", d.offset, d.offset + d.size), type_text(d));
@@ -192,30 +125,24 @@ std::string info_lines(const sif::Descriptor& d) {
     return text;
 }
 
-Status write_out(const std::string& text) { return write_all(STDOUT_FILENO, text, "standard output"); }
-
-Status write_json(const Json& json) {
-    // Names are anyone's bytes: what is not UTF-8 becomes U+FFFD instead of an exception.
-    return write_out(json.dump(2, ' ', false, Json::error_handler_t::replace) + '\n');
+Status write_out(const std::string& text) {
+    return write_all(STDOUT_FILENO, text, "standard output");
 }
 
 Status show_header(const Arguments& arguments) {
     BERTH_TRY(const OpenImage open, open_image(arguments.image));
-    return arguments.json ? write_json(header_json(open.image)) : write_out(header_lines(open.image));
+    return write_out(arguments.json ? header_json(open.image) : header_lines(open.image));
 }
 
 Status show_list(const Arguments& arguments) {
     BERTH_TRY(const OpenImage open, open_image(arguments.image));
-    if (!arguments.json) return write_out(list_lines(open.image));
-    Json objects = Json::array();
-    for (const sif::Descriptor& d : open.image.descriptors()) objects.push_back(object_json(d));
-    return write_json({{"objects", std::move(objects)}});
+    return write_out(arguments.json ? list_json(open.image) : list_lines(open.image));
 }
 
 Status show_info(const Arguments& arguments) {
     BERTH_TRY(const OpenImage open, open_image(arguments.image));
     BERTH_TRY(const sif::Descriptor object, open.image.object(arguments.id));
-    return arguments.json ? write_json(object_json(object)) : write_out(info_lines(object));
+    return write_out(arguments.json ? object_json(object) : info_lines(object));
 }
 
 Status dump(const Arguments& arguments) {

@@ -27,9 +27,9 @@ sigset_t ending_signals() noexcept {
 
 std::vector<std::string> arguments_of(const SquashfsRequest& request) {
     // Without -exit-on-error a file that cannot be read would be an empty one in the image.
-    std::vector<std::string> arguments{"mksquashfs",  request.source,   proc_fd_path(kOutputInChild),
-                                       "-noappend",   "-no-progress",   "-quiet",
-                                       "-no-recovery", "-exit-on-error", "-comp",
+    std::vector<std::string> arguments{"mksquashfs",       request.source,   proc_fd_path(kOutputInChild),
+                                       "-noappend",        "-no-progress",   "-quiet",
+                                       "-no-recovery",     "-exit-on-error", "-comp",
                                        request.compression};
     // On a tree of programs, level 9 reads twice as fast as gzip and is smaller; level 15 takes five times as long to
     // build for 6 % less.
@@ -73,7 +73,8 @@ Result<pid_t> spawn(const SquashfsRequest& request, const sigset_t& mask) {
     pid_t pid = -1;
     const int failure = ::posix_spawnp(&pid, argv[0], &settings.files, &settings.attributes, argv.data(), environ);
     if (failure == ENOENT)
-        return Error{Category::unsupported, ENOENT, "mksquashfs is not on the PATH: install the package squashfs-tools"};
+        return Error{Category::unsupported, ENOENT,
+                     "mksquashfs is not on the PATH: install the package squashfs-tools"};
     if (failure != 0) return errno_error("mksquashfs", failure);
     return pid;
 }
@@ -112,7 +113,9 @@ SignalHold::SignalHold() noexcept {
     ::sigprocmask(SIG_BLOCK, &held, &before_);
 }
 
-SignalHold::~SignalHold() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+SignalHold::~SignalHold() {
+    ::sigprocmask(SIG_SETMASK, &before_, nullptr);
+}
 
 bool SignalHold::interrupted() noexcept {
     sigset_t waiting;

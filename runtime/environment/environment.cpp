@@ -21,25 +21,26 @@ constexpr auto kRuntimePrefixes = std::to_array<std::string_view>({"SINGULARITY_
 constexpr std::string_view kFunctionPrefix = "BASH_FUNC_";
 
 /// The first three make the loader open host libraries in the container; the container has its own of the others.
-constexpr auto kNeverFromHost = std::to_array<std::string_view>({"LD_LIBRARY_PATH", "LD_PRELOAD", "LD_AUDIT", "HOME", "PATH"});
+constexpr auto kNeverFromHost =
+    std::to_array<std::string_view>({"LD_LIBRARY_PATH", "LD_PRELOAD", "LD_AUDIT", "HOME", "PATH"});
 
 /// What every shell sets for itself: the image's scripts did not mean to.
 constexpr auto kOfTheShell = std::to_array<std::string_view>({"PWD", "OLDPWD", "SHLVL", "_"});
 
 /// A name, or a prefix when it ends in '*'.
-constexpr auto kKeptWhenClean = std::to_array<std::string_view>({
-    // terminal, language and time, without which output is garbled
-    "TERM", "COLORTERM", "COLUMNS", "LINES", "LANG", "LANGUAGE", "LC_*", "TZ",
-    // who and where the caller is: true in the container too
-    "USER", "LOGNAME", "PWD",
-    // the job, and what wires its ranks together
-    "SLURM_*", "SLURMD_*", "PMI*", "OMPI_COMM_*",
-    // the devices that Slurm gave the task
-    "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES",
-    "GPU_DEVICE_ORDINAL", "ZE_AFFINITY_MASK",
-    // the way out of the cluster; Singularity keeps these too
-    "http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY",
-    "ftp_proxy", "FTP_PROXY"});
+constexpr auto kKeptWhenClean =
+    std::to_array<std::string_view>({// terminal, language and time, without which output is garbled
+                                     "TERM", "COLORTERM", "COLUMNS", "LINES", "LANG", "LANGUAGE", "LC_*", "TZ",
+                                     // who and where the caller is: true in the container too
+                                     "USER", "LOGNAME", "PWD",
+                                     // the job, and what wires its ranks together
+                                     "SLURM_*", "SLURMD_*", "PMI*", "OMPI_COMM_*",
+                                     // the devices that Slurm gave the task
+                                     "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES",
+                                     "HIP_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "ZE_AFFINITY_MASK",
+                                     // the way out of the cluster; Singularity keeps these too
+                                     "http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY",
+                                     "all_proxy", "ALL_PROXY", "ftp_proxy", "FTP_PROXY"});
 
 bool starts_with_one_of(std::string_view name, std::span<const std::string_view> prefixes) noexcept {
     return std::ranges::any_of(prefixes, [&](std::string_view prefix) { return name.starts_with(prefix); });

@@ -25,7 +25,8 @@ struct ContainerFacts {
     std::string image_path;  ///< as *_CONTAINER shall show it; "" leaves those variables out
 };
 
-/// "NAME=VALUE" entries as variables. Entries without a name or '=', or with a NUL, are dropped; the first of two counts.
+/// "NAME=VALUE" entries as variables. Entries without a name or '=', or with a NUL, are dropped; the first of two
+/// counts.
 [[nodiscard]] Variables parse_environment(std::span<const std::string> entries);
 
 /// What the image's scripts start from: HOME, the default PATH and the names of the container, nothing of the host's.

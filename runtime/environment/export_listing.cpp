@@ -96,7 +96,7 @@ bool Listing::word(std::string& value) {
         } else if (text_.skip("$'")) {
             fine = ansi_quoted(value);
         } else if (text_.skip("\\")) {
-            fine = !text_.ended();
+            fine = text_.peek() != '\0';
             if (fine) value += text_.text[text_.at++];
         } else if (c == ' ' || c == '(' || c == ')' || c == '\0') {
             fine = false;
@@ -215,8 +215,9 @@ bool Listing::array() {
 Result<Variables> parse_export_p(std::string_view output) {
     const auto failure = [](std::string message) { return Error{Category::image, 0, std::move(message)}; };
     if (output.size() > kMaxExportListing)
-        return failure(fmt::format("the image's environment scripts left more than {} MiB of variables; set fewer of them",
-                                   kMaxExportListing >> 20));
+        return failure(
+            fmt::format("the image's environment scripts left more than {} MiB of variables; set fewer of them",
+                        kMaxExportListing >> 20));
     Variables variables;
     if (Listing listing(output); !listing.read(variables))
         return failure(fmt::format("the image's shell printed variables in a form that Berth does not know, at '{}'",

@@ -29,9 +29,10 @@ inline constexpr std::size_t kMaxScriptExpansion = std::size_t{8} << 20;  ///< b
 [[nodiscard]] std::optional<Variables> run_plain_scripts(std::span<const ImageScript> scripts, const Variables& start);
 
 /// The program for `/bin/sh -c`, started in the container as the user, with before_scripts() as its environment and
-/// descriptor 3 open for writing: sources each script, then prints `export -p` to 3 for parse_export_p(). A script that
-/// fails, even with a syntax error, does not keep the others from running; one that calls `exit` ends the program with
-/// its status and nothing on 3, as it ends a container of Singularity's. The scripts' own output goes to 1 and 2.
+/// descriptor 3 open for writing: sources each script, then prints `export -p` to 3 for parse_export_p(). A failing
+/// command does not keep the rest from running; a script with a syntax error is left out with the shell's message. One
+/// that calls `exit`, or fails after its own `set -e`, ends the program with its status and nothing on 3, as it ends a
+/// container of Singularity's: check the status first. The scripts' own output goes to 1 and 2.
 [[nodiscard]] std::string_view environment_shell_program() noexcept;
 
 }  // namespace berth

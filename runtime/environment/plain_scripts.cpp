@@ -12,9 +12,9 @@ namespace {
 constexpr int kMaxIfs = 16;
 
 /// In the place of a command these are grammar, most of which is not read here.
-constexpr auto kReserved = std::to_array<std::string_view>({"case", "do",     "done",   "elif", "else", "esac",
-                                                        "fi",   "for",    "function", "if", "in",   "select",
-                                                        "then", "time",   "until",  "while", "coproc"});
+constexpr auto kReserved =
+    std::to_array<std::string_view>({"case", "do", "done", "elif", "else", "esac", "fi", "for", "function", "if", "in",
+                                     "select", "then", "time", "until", "while", "coproc"});
 
 /// One script. Functions return false where a real shell has to be asked.
 class ScriptRun {

@@ -10,15 +10,40 @@ namespace berth {
 namespace {
 
 /// Assigning or reading these does something else in at least one of dash, busybox ash, bash, ksh, mksh and zsh.
-constexpr auto kMagic = std::to_array<std::string_view>({
-    "_",          "IFS",       "PWD",     "OLDPWD",     "SHLVL",  "RANDOM",    "SRANDOM", "SECONDS", "LINENO",   "PPID",
-    "UID",        "EUID",      "GID",     "EGID",       "OPTIND", "SHELLOPTS", "GROUPS",  "HISTCMD", "DIRSTACK", "FUNCNAME",
-    "PIPESTATUS", "KSH_VERSION", "USER_ID", "PATHSEP",  "PGRP",   "POSIXLY_CORRECT", "EPOCHSECONDS", "EPOCHREALTIME", "HISTFILE"});
+constexpr auto kMagic = std::to_array<std::string_view>({"_",
+                                                         "IFS",
+                                                         "PWD",
+                                                         "OLDPWD",
+                                                         "SHLVL",
+                                                         "RANDOM",
+                                                         "SRANDOM",
+                                                         "SECONDS",
+                                                         "LINENO",
+                                                         "PPID",
+                                                         "UID",
+                                                         "EUID",
+                                                         "GID",
+                                                         "EGID",
+                                                         "OPTIND",
+                                                         "SHELLOPTS",
+                                                         "GROUPS",
+                                                         "HISTCMD",
+                                                         "DIRSTACK",
+                                                         "FUNCNAME",
+                                                         "PIPESTATUS",
+                                                         "KSH_VERSION",
+                                                         "USER_ID",
+                                                         "PATHSEP",
+                                                         "PGRP",
+                                                         "POSIXLY_CORRECT",
+                                                         "EPOCHSECONDS",
+                                                         "EPOCHREALTIME",
+                                                         "HISTFILE"});
 
 /// Ordinary variables that some shell sets when it starts. PS1 is not among them: environment_shell_program unsets it.
-constexpr auto kPreset = std::to_array<std::string_view>({
-    "TERM", "SHELL",   "HOSTNAME", "HOSTTYPE", "MACHTYPE", "OSTYPE", "COLUMNS", "LINES",  "PS2",      "PS3",
-    "PS4",  "OPTARG",  "OPTERR",   "LOGNAME",  "USERNAME", "HOST",   "VENDOR",  "FCEDIT", "MAILCHECK"});
+constexpr auto kPreset = std::to_array<std::string_view>(
+    {"TERM", "SHELL", "HOSTNAME", "HOSTTYPE", "MACHTYPE", "OSTYPE", "COLUMNS", "LINES", "PS2", "PS3", "PS4", "OPTARG",
+     "OPTERR", "LOGNAME", "USERNAME", "HOST", "VENDOR", "FCEDIT", "MAILCHECK"});
 
 bool is_magic(std::string_view name) noexcept {
     return name.starts_with("BASH") || name.starts_with("COMP_") || name.starts_with("KSH") ||

@@ -17,10 +17,14 @@ bool is_plain_byte(char c) noexcept {
 }
 
 /// bash has bugs with the bytes that it uses as marks.
-bool is_shell_mark(char c) noexcept { return c == '\0' || c == '\x01' || c == '\x7F'; }
+bool is_shell_mark(char c) noexcept {
+    return c == '\0' || c == '\x01' || c == '\x7F';
+}
 
 /// After a '$' that is no expansion inside double quotes.
-bool leaves_dollar(char c) noexcept { return c != '\0' && std::string_view("\" /:.,%+").find(c) != std::string_view::npos; }
+bool leaves_dollar(char c) noexcept {
+    return c != '\0' && std::string_view("\" /:.,%+").find(c) != std::string_view::npos;
+}
 
 }  // namespace
 
@@ -101,8 +105,10 @@ bool ShellWordReader::double_quoted(ShellWord* word, bool inside_braces) {
 
 bool ShellWordReader::expansion(ShellWord* word, Quote quote, bool inside_braces) {
     ++script_.at;
+    if (word != nullptr && quote == Quote::none) word->expanded_bare = true;
     if (script_.skip("{")) return braces(word, quote);
-    if (word == nullptr && (script_.skip("@") || script_.skip("*") || script_.skip("#") || script_.skip("?"))) return true;
+    if (word == nullptr && (script_.skip("@") || script_.skip("*") || script_.skip("#") || script_.skip("?")))
+        return true;
     if (const std::string_view name = script_.take_name(); !name.empty()) {
         if (script_.peek() == '\\' && script_.peek(1) == '\n') return false;  // the name goes on in the next line
         return value_of(name, word, quote);
@@ -135,7 +141,6 @@ bool ShellWordReader::braces(ShellWord* word, Quote quote) {
 
 /// The word in "${X:-word}", with its "}".
 bool ShellWordReader::operand(ShellWord* word, Quote quote) {
-    if (word != nullptr && quote == Quote::none) word->expanded_bare = true;
     while (!script_.skip("}")) {
         const char c = script_.peek();
         if (c == '"') {
@@ -171,10 +176,8 @@ bool ShellWordReader::value_of(std::string_view name, ShellWord* word, Quote quo
     if (word == nullptr) return true;
     const auto value = variables_.read(name);
     if (!value) return false;
-    if (quote == Quote::none) {
-        word->expanded_bare = true;
-        if (value->text.find_first_of(kSplitting) != std::string_view::npos) word->splittable = true;
-    }
+    if (quote == Quote::none && value->text.find_first_of(kSplitting) != std::string_view::npos)
+        word->splittable = true;
     return append(word, value->text);
 }
 

@@ -1,5 +1,5 @@
-// Words of the small shell behind run_plain_scripts: quoting and ${…}. Grammar: POSIX.1-2017, Shell Command Language 2.2
-// and 2.6.2, without what dash, bash and busybox ash do differently.
+// Words of the small shell behind run_plain_scripts: quoting and ${…}. Grammar: POSIX.1-2017, Shell Command
+// Language 2.2 and 2.6.2, without what dash, bash and busybox ash do differently.
 #pragma once
 
 #include <string>

@@ -50,8 +50,8 @@ bool fill_entry(const Server& server, Context& context, sqfs_inode_id id, fuse_e
     if (S_ISREG(status.st_mode))
         status.st_blocks = static_cast<blkcnt_t>((size_of(*inode) + kStatBlock - 1) / kStatBlock);
     if (S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode))
-        status.st_rdev = ::makedev(static_cast<unsigned>(inode->xtra.dev.major),
-                                   static_cast<unsigned>(inode->xtra.dev.minor));
+        status.st_rdev =
+            ::makedev(static_cast<unsigned>(inode->xtra.dev.major), static_cast<unsigned>(inode->xtra.dev.minor));
     status.st_mtime = status.st_atime = status.st_ctime = static_cast<time_t>(inode->base.mtime);
     entry.ino = to_node(server.image->super(), id);
     entry.attr_timeout = kForEver;

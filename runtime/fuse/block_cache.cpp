@@ -6,8 +6,8 @@
 namespace berth::fuse {
 
 std::size_t BlockCache::index_of(std::uint64_t position) const {
-    const auto found = std::find_if(slots_.begin(), slots_.end(),
-                                    [position](const Slot& slot) { return slot.position == position; });
+    const auto found =
+        std::find_if(slots_.begin(), slots_.end(), [position](const Slot& slot) { return slot.position == position; });
     return static_cast<std::size_t>(found - slots_.begin());
 }
 

@@ -1,9 +1,7 @@
 #include "runtime/fuse/confine.hpp"
 
 #include <fcntl.h>
-#include <seccomp.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -13,7 +11,6 @@
 #include <algorithm>
 #include <array>
 #include <climits>
-#include <memory>
 
 #include "runtime/base/io.hpp"
 
@@ -60,7 +57,7 @@ Status silence_standard_streams() {
 }
 
 Status check_fuse_descriptor(int fd) {
-    struct stat status{};
+    struct stat status {};
     if (::fstat(fd, &status) != 0) return errno_error("--fuse-fd", errno, Category::usage);
     if (!S_ISCHR(status.st_mode) || status.st_rdev != ::makedev(kMiscMajor, kFuseMinor))
         return Error{Category::usage, EINVAL, "--fuse-fd is not /dev/fuse"};
@@ -69,12 +66,13 @@ Status check_fuse_descriptor(int fd) {
 
 Status check_image_descriptor(const Options& options) {
     const int flags = ::fcntl(options.image_fd, F_GETFL);
-    struct stat status{};
+    struct stat status {};
     if (flags < 0 || ::fstat(options.image_fd, &status) != 0) return errno_error("--image-fd", errno, Category::usage);
     if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_PATH) != 0)
         return Error{Category::usage, EINVAL, "--image-fd must be open for reading only"};
     if (S_ISBLK(status.st_mode)) return {};
-    if (!S_ISREG(status.st_mode)) return Error{Category::usage, EINVAL, "--image-fd is neither a file nor a block device"};
+    if (!S_ISREG(status.st_mode))
+        return Error{Category::usage, EINVAL, "--image-fd is neither a file nor a block device"};
     const std::uint64_t end = options.offset + options.size;
     if (static_cast<std::uint64_t>(status.st_size) < end)
         return Error{Category::image, 0,
@@ -110,67 +108,6 @@ Status limit_resources(std::uint64_t max_memory) {
     BERTH_CHECK(lower_limit(RLIMIT_NOFILE, kMaxDescriptors, "RLIMIT_NOFILE"));
     BERTH_CHECK(lower_limit(RLIMIT_MEMLOCK, 0, "RLIMIT_MEMLOCK"));
     return lower_limit(RLIMIT_AS, max_memory, "RLIMIT_AS");
-}
-
-namespace {
-
-using Filter = std::unique_ptr<void, decltype(&::seccomp_release)>;
-
-template <typename... Comparisons>
-int allow(const Filter& filter, int number, Comparisons... comparisons) {
-    const std::array<scmp_arg_cmp, sizeof...(comparisons)> list{comparisons...};
-    return ::seccomp_rule_add_array(filter.get(), SCMP_ACT_ALLOW, number, sizeof...(comparisons), list.data());
-}
-
-scmp_arg_cmp argument_is(unsigned index, std::uint64_t value) {
-    return scmp_arg_cmp{index, SCMP_CMP_EQ, value, 0};
-}
-
-scmp_arg_cmp argument_masked(unsigned index, std::uint64_t mask, std::uint64_t value) {
-    return scmp_arg_cmp{index, SCMP_CMP_MASKED_EQ, mask, value};
-}
-
-int allow_descriptors(const Filter& filter, const Options& options) {
-    const auto fuse = static_cast<std::uint64_t>(options.fuse_fd);
-    int failed = allow(filter, SCMP_SYS(read), argument_is(0, fuse));
-    failed |= allow(filter, SCMP_SYS(writev), argument_is(0, fuse));
-    failed |= allow(filter, SCMP_SYS(pread64), argument_is(0, static_cast<std::uint64_t>(options.image_fd)));
-    if (options.ready_fd >= 0) {
-        const auto ready = static_cast<std::uint64_t>(options.ready_fd);
-        failed |= allow(filter, SCMP_SYS(write), argument_is(0, ready));
-        failed |= allow(filter, SCMP_SYS(close), argument_is(0, ready));
-    }
-    return failed;
-}
-
-// Memory that is anonymous and never executable.
-int allow_memory(const Filter& filter) {
-    int failed = allow(filter, SCMP_SYS(brk));
-    failed |= allow(filter, SCMP_SYS(mmap), argument_masked(2, PROT_EXEC, 0),
-                    argument_masked(3, MAP_ANONYMOUS, MAP_ANONYMOUS));
-    failed |= allow(filter, SCMP_SYS(mprotect), argument_masked(2, PROT_EXEC, 0));
-    failed |= allow(filter, SCMP_SYS(mremap));
-    failed |= allow(filter, SCMP_SYS(munmap));
-    failed |= allow(filter, SCMP_SYS(madvise));
-    return failed;
-}
-
-}  // namespace
-
-Status install_filter(const Options& options) {
-    const Filter filter(::seccomp_init(SCMP_ACT_KILL_PROCESS), &::seccomp_release);
-    if (!filter) return errno_error("seccomp_init", ENOMEM);
-    int failed = ::seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_TSYNC, 1);
-    failed |= ::seccomp_attr_set(filter.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-    failed |= allow_descriptors(filter, options);
-    failed |= allow_memory(filter);
-    for (const int number : {SCMP_SYS(futex), SCMP_SYS(clock_gettime), SCMP_SYS(sched_yield), SCMP_SYS(rt_sigreturn),
-                             SCMP_SYS(restart_syscall), SCMP_SYS(exit_group)})
-        failed |= allow(filter, number);
-    if (failed != 0) return Error{Category::system, EINVAL, "libseccomp refused a rule"};
-    if (const int error = ::seccomp_load(filter.get()); error != 0)
-        return errno_error("seccomp_load (the kernel needs CONFIG_SECCOMP_FILTER)", -error);
-    return {};
 }
 
 }  // namespace berth::fuse

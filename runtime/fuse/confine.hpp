@@ -8,19 +8,15 @@
 
 namespace berth::fuse {
 
-/// Leaves the caller's session, folder and descriptors: a session of its own, "/", descriptors 0 to 2 on /dev/null, and of the
-/// others only those that `options` name. All signals but those of a crash are blocked (the server lives as
-/// long as its mount; SIGTERM to a step's processes must not take the root file system from under them).
-/// Checks that the two descriptors are what they must be: /dev/fuse, and a file or block device opened read-only that
-/// holds [offset, offset + size). Category::usage where they are not.
+/// Leaves the caller's session, folder and descriptors: a session of its own, "/", descriptors 0 to 2 on /dev/null, and
+/// of the others only those that `options` name. All signals but those of a crash are blocked (the server lives as long
+/// as its mount; SIGTERM to a step's processes must not take the root file system from under them). Checks that the two
+/// descriptors are what they must be: /dev/fuse, and a file or block device opened read-only that holds [offset, offset
+/// + size). Category::usage where they are not.
 [[nodiscard]] Status detach_from_caller(const Options& options);
 
 /// Resource limits: no core, no file growth, few descriptors, `max_memory` bytes of address space. Not RLIMIT_NPROC: it
 /// counts every process of the user on the node, hence other steps' servers. The filter forbids new processes anyway.
 [[nodiscard]] Status limit_resources(std::uint64_t max_memory);
-
-/// The system calls of a running server, on the descriptors they are for; anything else kills the process. Applies to
-/// every thread that exists (TSYNC); none can be made afterwards. Needs no_new_privs. seccomp(2).
-[[nodiscard]] Status install_filter(const Options& options);
 
 }  // namespace berth::fuse

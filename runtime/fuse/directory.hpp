@@ -13,9 +13,9 @@ namespace berth::fuse {
 struct DirectoryEntry {
     sqfs_inode_id inode_id = 0;
     std::uint32_t inode_number = 0;
-    mode_t type = 0;           ///< the S_IFMT bits
-    std::string_view name;     ///< in the context's buffer, zero-terminated; valid until the next entry is read
-    std::uint64_t next = 0;    ///< where the entry after this one begins, in bytes of the uncompressed listing
+    mode_t type = 0;         ///< the S_IFMT bits
+    std::string_view name;   ///< in the context's buffer, zero-terminated; valid until the next entry is read
+    std::uint64_t next = 0;  ///< where the entry after this one begins, in bytes of the uncompressed listing
 };
 
 enum class Walk { found, end, damaged };

@@ -49,7 +49,8 @@ extern "C" __attribute__((visibility("default"))) ssize_t sqfs_pread(int fd, voi
     }
     std::size_t done = 0;
     while (done < count) {
-        const ssize_t n = ::pread(fd, static_cast<char*>(buffer) + done, count - done, position + static_cast<off_t>(done));
+        const ssize_t n =
+            ::pread(fd, static_cast<char*>(buffer) + done, count - done, position + static_cast<off_t>(done));
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return -1;
         if (n == 0) break;

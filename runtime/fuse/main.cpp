@@ -1,5 +1,9 @@
 // berth-fuse: serves one squashfs image through a fuse superblock that its parent has made.
 // Everything that touches the image runs without privilege, in a system call filter.
+//
+// It ends with its mount, which takes two things from the parent: to close its own copy of the /dev/fuse descriptor,
+// and to attach the mount in another mount namespace than the server's, which the server would keep alive, and the
+// mount in it.
 
 #include <malloc.h>
 #include <unistd.h>
@@ -11,6 +15,7 @@
 
 #include "runtime/base/io.hpp"
 #include "runtime/fuse/confine.hpp"
+#include "runtime/fuse/filter.hpp"
 #include "runtime/fuse/operations.hpp"
 #include "runtime/fuse/options.hpp"
 #include "runtime/fuse/privileges.hpp"
@@ -19,8 +24,8 @@
 namespace berth::fuse {
 namespace {
 
-// One heap whose top is given back, so that the server stays small whichever threads did the work. Blocks come from it, too:
-// mapping and unmapping memory for each costs more than unpacking a small one.
+// One heap whose top is given back, so that the server stays small whichever threads did the work. Blocks come from it,
+// too: mapping and unmapping memory for each costs more than unpacking a small one.
 void set_up_heap() {
     ::mallopt(M_ARENA_MAX, 1);
     ::mallopt(M_MMAP_THRESHOLD, static_cast<int>(4 * kMiB));

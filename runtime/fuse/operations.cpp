@@ -129,7 +129,7 @@ void list(fuse_req_t request, fuse_ino_t node, std::size_t size, off_t offset, f
 
 void statfs(fuse_req_t request, fuse_ino_t) {
     const auto& super = server_of(request).image->super();
-    struct statvfs status{};
+    struct statvfs status {};
     status.f_bsize = super.block_size;
     status.f_frsize = super.block_size;
     status.f_blocks = (super.bytes_used + super.block_size - 1) / super.block_size;

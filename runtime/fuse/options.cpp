@@ -13,15 +13,13 @@ namespace {
 constexpr std::uint64_t kFirstPassedFd = 3;
 
 Error bad_value(std::string_view name, std::string_view value, const char* wanted) {
-    return Error{Category::usage, EINVAL,
-                 std::string(name) + ": '" + std::string(value) + "' is not " + wanted};
+    return Error{Category::usage, EINVAL, std::string(name) + ": '" + std::string(value) + "' is not " + wanted};
 }
 
 std::optional<std::uint64_t> number(std::string_view text, std::uint64_t least, std::uint64_t most) {
     std::uint64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size() || value < least || value > most)
-        return std::nullopt;
+    if (error != std::errc{} || end != text.data() + text.size() || value < least || value > most) return std::nullopt;
     return value;
 }
 
@@ -60,7 +58,7 @@ Status store(Options& options, std::string_view name, std::string_view value) {
     if (name == "--size") return store_number(options.size, name, value, 1, INT64_MAX, "a positive number of bytes");
     if (name == "--owner") return store_identity(options.owner, name, value);
     if (name == "--user") return store_identity(options.user, name, value);
-    if (name == "--threads") return store_number(options.threads, name, value, 1, 64, "a number from 1 to 64");
+    if (name == "--threads") return store_number(options.threads, name, value, 1, 16, "a number from 1 to 16");
     if (name == "--max-memory")
         return store_number(options.max_memory, name, value, kMinMemoryMiB, UINT64_C(1) << 20, "64 MiB to 1 TiB", kMiB);
     if (name == "--request-cpu-seconds")

@@ -20,15 +20,15 @@ struct Identity {
 
 /// What the parent asked for. Descriptors are inherited: berth-fuse owns them from its start.
 struct Options {
-    int fuse_fd = -1;                ///< open /dev/fuse that belongs to a fuse superblock already
-    int image_fd = -1;               ///< the image, opened O_RDONLY
-    int ready_fd = -1;               ///< written one line when serving begins or fails; -1: none
-    std::uint64_t offset = 0;        ///< the squashfs' first byte in the image
-    std::uint64_t size = 0;          ///< the partition's length in bytes
-    std::optional<Identity> owner;   ///< reported for every file instead of what the image says
-    std::optional<Identity> user;    ///< dropped to before the image is read
-    unsigned threads = 0;            ///< 0: one a CPU of the affinity mask, at most kMaxThreads
-    std::uint64_t max_memory = 0;    ///< address space in bytes
+    int fuse_fd = -1;                  ///< open /dev/fuse that belongs to a fuse superblock already
+    int image_fd = -1;                 ///< the image, opened O_RDONLY
+    int ready_fd = -1;                 ///< written one line when serving begins or fails; -1: none
+    std::uint64_t offset = 0;          ///< the squashfs' first byte in the image
+    std::uint64_t size = 0;            ///< the partition's length in bytes
+    std::optional<Identity> owner;     ///< reported for every file instead of what the image says
+    std::optional<Identity> user;      ///< dropped to before the image is read
+    unsigned threads = 0;              ///< 0: one a CPU of the affinity mask, at most kMaxThreads
+    std::uint64_t max_memory = 0;      ///< address space in bytes
     unsigned request_cpu_seconds = 0;  ///< CPU time after which one request counts as endless
 };
 

@@ -1,6 +1,5 @@
 #include "runtime/fuse/privileges.hpp"
 
-#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <sys/prctl.h>
@@ -8,7 +7,8 @@
 #include <unistd.h>
 
 #include <array>
-#include <string_view>
+#include <climits>
+#include <cstdio>
 
 #include "runtime/base/io.hpp"
 
@@ -78,11 +78,9 @@ Status empty_capabilities() {
 Result<bool> is_machine_root() {
     if (::geteuid() != 0 && ::getuid() != 0) return false;
     BERTH_TRY(const auto map, read_file("/proc/self/uid_map", 4096));
-    std::string fields;
-    for (const char c : map)
-        if (c != ' ' && c != '\n') fields += c;
-        else if (!fields.empty() && fields.back() != ' ') fields += ' ';
-    return fields.find("0 0 4294967295") != std::string::npos;
+    unsigned inside = 0, outside = 0, count = 0;
+    if (std::sscanf(map.c_str(), "%u %u %u", &inside, &outside, &count) != 3) return true;
+    return inside == 0 && outside == 0 && count == UINT_MAX;
 }
 
 }  // namespace

@@ -24,9 +24,9 @@ squashfs_super_block to_host(squashfs_super_block raw) {
         *field = le32toh(*field);
     for (auto* field : {&raw.compression, &raw.block_log, &raw.flags, &raw.no_ids, &raw.s_major, &raw.s_minor})
         *field = le16toh(*field);
-    for (auto* field : {&raw.root_inode, &raw.bytes_used, &raw.id_table_start, &raw.xattr_id_table_start,
-                        &raw.inode_table_start, &raw.directory_table_start, &raw.fragment_table_start,
-                        &raw.lookup_table_start})
+    for (auto* field :
+         {&raw.root_inode, &raw.bytes_used, &raw.id_table_start, &raw.xattr_id_table_start, &raw.inode_table_start,
+          &raw.directory_table_start, &raw.fragment_table_start, &raw.lookup_table_start})
         *field = le64toh(*field);
     return raw;
 }
@@ -40,7 +40,8 @@ Status check_format(const squashfs_super_block& super) {
     if (sqfs_decompressor_get(super.compression) == nullptr) {
         const char* name = sqfs_compression_name(super.compression);
         return Error{Category::unsupported, 0,
-                     "squashfs compression '" + (name != nullptr ? std::string(name) : std::to_string(super.compression)) +
+                     "squashfs compression '" +
+                         (name != nullptr ? std::string(name) : std::to_string(super.compression)) +
                          "' is not supported: make the image with gzip, xz, lzo, lz4 or zstd"};
     }
     if (!std::has_single_bit(super.block_size) || super.block_size < kMinBlockSize ||

@@ -50,7 +50,7 @@ int arm_watch(unsigned seconds) {
 }
 
 Status catch_ticks() {
-    struct sigaction action{};
+    struct sigaction action {};
     action.sa_handler = on_tick;
     action.sa_flags = SA_RESTART;
     if (::sigaction(kWatchSignal, &action, nullptr) != 0) return errno_error("sigaction");

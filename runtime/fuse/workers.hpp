@@ -15,8 +15,8 @@ public:
     Workers(fuse_session* session, unsigned request_cpu_seconds)
         : session_(session), request_cpu_seconds_(request_cpu_seconds) {}
 
-    /// Makes `count` - 1 threads (the caller is the last one) and returns when each has finished its own start-up, so that a
-    /// system call filter installed afterwards meets none of it. They wait at the gate.
+    /// Makes `count` - 1 threads (the caller is the last one) and returns when each has finished its own start-up, so
+    /// that a system call filter installed afterwards meets none of it. They wait at the gate.
     [[nodiscard]] Status start(unsigned count);
 
     /// Opens the gate and takes requests in this thread as well. Ends the process: status 0 once the file system is

@@ -79,14 +79,15 @@ std::vector<Seed> seeds() {
     const Descriptor signature = linked(used(ObjectType::signature, {1, 0, 0, 0, 0xAB}), kNoGroup, kDefaultGroup);
     return {{"empty", {}},
             {"primary", {used(ObjectType::definition_file), used(ObjectType::labels), primary}},
-            {"signed", {primary, linked(partition(FileSystem::ext3, PartitionKind::overlay), kGroupMask | 2, 0), signature}},
+            {"signed",
+             {primary, linked(partition(FileSystem::ext3, PartitionKind::overlay), kGroupMask | 2, 0), signature}},
             {"two-primaries", {primary, primary}},
             {"encrypted",
              {partition(FileSystem::luks_squashfs, PartitionKind::primary_system),
               linked(used(ObjectType::cryptographic_message, {2, 0, 0, 0, 0, 2}), kDefaultGroup, 1)}},
             {"others",
-             {used(ObjectType::sbom, {4}), used(ObjectType::oci_root_index, {'s', 'h', 'a'}), used(ObjectType::oci_blob),
-              used(static_cast<ObjectType>(0x7FFF))}}};
+             {used(ObjectType::sbom, {4}), used(ObjectType::oci_root_index, {'s', 'h', 'a'}),
+              used(ObjectType::oci_blob), used(static_cast<ObjectType>(0x7FFF))}}};
 }
 
 Status write_seed(const std::string& folder, const Seed& seed) {

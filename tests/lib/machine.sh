@@ -20,12 +20,21 @@ fuse_as_before() {
     rmdir "$BERTH_TEST_ROOT/dev"
 }
 
+# Lists the FUSE connections of the machine, by which a server that outlives its mount is found.
+show_fuse_connections() {
+    [[ -d /sys/fs/fuse/connections ]] || return 0
+    mountpoint -q /sys/fs/fuse/connections || mount -t fusectl berth-test /sys/fs/fuse/connections 2>/dev/null || true
+}
+
 user_opens_fuse() { as_user sh -c ': <>/dev/fuse' 2>/dev/null; }
 
-need_user_fuse() { user_opens_fuse || skip "/dev/fuse cannot be opened here by an unprivileged user"; }
-
-need_user_namespaces() {
-    as_user unshare --user --map-root-user --mount true 2>/dev/null || skip "user namespaces are not allowed here"
+# no_userns_reason: why a user cannot run containers here without privilege; nothing when he can. For skip_file.
+no_userns_reason() {
+    if ! as_user unshare --user --map-root-user --mount true 2>/dev/null; then
+        echo "user namespaces are not allowed here"
+    elif ! user_opens_fuse; then
+        echo "/dev/fuse cannot be opened here by an unprivileged user"
+    fi
 }
 
 need_device_nodes() {

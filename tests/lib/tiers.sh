@@ -78,25 +78,26 @@ tier_fuzz() {
     done
 }
 
-# libFuzzer needs no root; it works in a folder of the test user's.
+# libFuzzer needs no root; it works in a folder of the test user's. The seeds of NAME_fuzz are in tests/fuzz/corpus/NAME,
+# or a program NAME_corpus writes them.
 fuzz_target() {
-    local name=${1##*/} work=$TEST_HOME/fuzz/${1##*/} log status=0 begin=$SECONDS
+    local name=${1##*/} work=$TEST_HOME/fuzz log status=0 begin=$SECONDS
+    local subject=${name%_fuzz}
     log=$BERTH_TEST_ROOT/$name.log
-    install -d -o "$TEST_USER" "$TEST_HOME/fuzz" "$work" "$work/new" "$work/corpus"
+    install -d -o "$TEST_USER" "$work" "$work/new" "$work/seeds"
     install -m 0755 "$1" "$BERTH_TEST_ROOT/$name"
-    if [[ -d $BERTH_SOURCE/tests/fuzz/corpus/${name%_fuzz} ]]; then
-        cp -R "$BERTH_SOURCE/tests/fuzz/corpus/${name%_fuzz}/." "$work/corpus"
-        chmod -R a+rX "$work/corpus"
-    fi
+    if [[ -d $BERTH_SOURCE/tests/fuzz/corpus/$subject ]]; then cp -R "$BERTH_SOURCE/tests/fuzz/corpus/$subject/." "$work/seeds"; fi
+    if [[ -x ${1%_fuzz}_corpus ]]; then "${1%_fuzz}_corpus" "$work/seeds"; fi
+    chmod -R a+rX "$work/seeds"
     as_user "$BERTH_TEST_ROOT/$name" -max_total_time="${BERTH_FUZZ_SECONDS:-20}" -rss_limit_mb=2048 -timeout=10 \
-        -artifact_prefix="$work/" "$work/new" "$work/corpus" >"$log" 2>&1 </dev/null || status=$?
+        -artifact_prefix="$work/" "$work/new" "$work/seeds" >"$log" 2>&1 </dev/null || status=$?
     if ((status == 0)); then
         result_record pass "fuzz:$name" $((SECONDS - begin))
     else
         result_record fail "fuzz:$name" $((SECONDS - begin)) "exit status $status"
         tail -n 40 "$log"
     fi
-    rm -rf --one-file-system "$TEST_HOME/fuzz"
+    rm -rf --one-file-system "$work"
 }
 
 tier_tidy() {

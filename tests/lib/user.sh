@@ -47,12 +47,13 @@ users_end_processes() {
 
 # as_user COMMAND…: runs a command as the test user, from his home, with a small clean environment. More variables:
 # as_user env NAME=VALUE COMMAND…
-as_user() {
-    (
-        cd "$TEST_HOME" || exit
-        exec env -i PATH="${BERTH_PREFIX:+$BERTH_PREFIX/bin:}/usr/local/bin:/usr/bin:/bin" HOME="$TEST_HOME" \
-            USER="$TEST_USER" LOGNAME="$TEST_USER" SHELL=/bin/sh LC_ALL=C.UTF-8 \
-            ${SLURM_CONF:+SLURM_CONF="$SLURM_CONF"} \
-            setpriv --reuid="$TEST_UID" --regid="$TEST_GID" --init-groups -- "$@"
-    )
+as_user() { (become_user "$@"); }
+
+# become_user COMMAND…: the same in place of this shell. "(become_user COMMAND…) &" leaves the command's own id in $!.
+become_user() {
+    cd "$TEST_HOME" || exit
+    exec env -i PATH="${BERTH_PREFIX:+$BERTH_PREFIX/bin:}/usr/local/bin:/usr/bin:/bin" HOME="$TEST_HOME" \
+        USER="$TEST_USER" LOGNAME="$TEST_USER" SHELL=/bin/sh LC_ALL=C.UTF-8 \
+        ${SLURM_CONF:+SLURM_CONF="$SLURM_CONF"} \
+        setpriv --reuid="$TEST_UID" --regid="$TEST_GID" --init-groups -- "$@"
 }

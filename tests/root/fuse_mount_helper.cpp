@@ -56,10 +56,18 @@ std::string inheritable(int fd) {
 }
 
 [[noreturn]] void run_server(const char* server, int device, int image, int ready, char** extra) {
-    struct stat status{};
+    struct stat status {};
     check(::fstat(image, &status), "fstat");
-    std::vector<std::string> words{server,    "--fuse-fd",        inheritable(device), "--image-fd", inheritable(image),
-                                   "--ready-fd", inheritable(ready), "--offset",          "0",          "--size",
+    std::vector<std::string> words{server,
+                                   "--fuse-fd",
+                                   inheritable(device),
+                                   "--image-fd",
+                                   inheritable(image),
+                                   "--ready-fd",
+                                   inheritable(ready),
+                                   "--offset",
+                                   "0",
+                                   "--size",
                                    std::to_string(status.st_size)};
     for (; *extra != nullptr; ++extra) words.emplace_back(*extra);
     std::vector<char*> arguments;

@@ -61,7 +61,8 @@ refused() {
     local image=$1 regex=$2
     shift 2
     mkdir -p "$TEST_TMP/refused"
-    check_status 1 "$MOUNT_FUSE" "$SERVER" "$image" "$TEST_TMP/refused" shared --user "$TEST_SERVER_UID:$TEST_SERVER_UID" "$@"
+    check_status 1 "$MOUNT_FUSE" "$SERVER" "$image" "$TEST_TMP/refused" shared \
+        --user "$TEST_SERVER_UID:$TEST_SERVER_UID" "$@"
     check_match "^error: $regex" "$CAPTURED_OUT"
     check_equal 1 "$(wc -l <<<"$CAPTURED_OUT")" "lines"
 }
@@ -104,7 +105,7 @@ test_same_as_the_kernels_squashfs() {
     mkdir "$TEST_TMP/kernel"
     mount -t squashfs -o ro,loop "$FILE_TMP/tree.sqfs" "$TEST_TMP/kernel"
     check diff <(describe "$TEST_TMP/kernel" "$format" "$format") <(describe "$TEST_TMP/fuse" "$format" "$format")
-    check_equal "$(stat -f -c '%s %S %b %f %a %l' "$TEST_TMP/kernel")" "$(stat -f -c '%s %S %b %f %a %l' "$TEST_TMP/fuse")" "statfs"
+    check diff <(stat -f -c '%s %S %b %f %a %l' "$TEST_TMP/kernel") <(stat -f -c '%s %S %b %f %a %l' "$TEST_TMP/fuse")
     if [[ -e $TREE/null ]]; then
         check_equal "$(stat -c '%t %T' "$TEST_TMP/kernel/null")" "$(stat -c '%t %T' "$TEST_TMP/fuse/null")" "device"
     fi
@@ -167,8 +168,7 @@ test_an_overlay_on_top() {
     mkdir "$TEST_TMP"/{over,merged}
     mount -t tmpfs berth-test "$TEST_TMP/over"
     mkdir "$TEST_TMP"/over/{upper,work}
-    mount -t overlay berth-test -o "lowerdir=$TEST_TMP/lower,upperdir=$TEST_TMP/over/upper,workdir=$TEST_TMP/over/work" \
-        "$TEST_TMP/merged"
+    (cd "$TEST_TMP" && mount -t overlay berth-test -o lowerdir=lower,upperdir=over/upper,workdir=over/work merged)
     check diff -r --no-dereference --exclude=fifo --exclude=null "$TREE" "$TEST_TMP/merged"
     echo more >>"$TEST_TMP/merged/random-4096"
     check_output 4101 stat -c %s "$TEST_TMP/merged/random-4096"
@@ -255,7 +255,8 @@ test_memory_stays_small() {
 }
 
 test_ends_when_the_mount_was_never_attached() {
-    SERVER_PID=$("$MOUNT_FUSE" "$SERVER" "$FILE_TMP/tree.sqfs" "$TEST_TMP" detached --user "$TEST_SERVER_UID:$TEST_SERVER_UID")
+    SERVER_PID=$("$MOUNT_FUSE" "$SERVER" "$FILE_TMP/tree.sqfs" "$TEST_TMP" detached \
+        --user "$TEST_SERVER_UID:$TEST_SERVER_UID")
     until_true 1 gone "$SERVER_PID" || fail "the server outlives its detached mount"
 }
 
@@ -325,8 +326,8 @@ put64() {
     printf "$text" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
-# Makes the link's inode one of the kind whose target is skipped, the target two gigabytes long, and puts behind the inodes
-# blocks that give one byte each ("stored, length 1"). Everything after the inodes moves up.
+# Makes the link's inode one of the kind whose target is skipped, the target two gigabytes long, and puts behind the
+# inodes blocks that give one byte each ("stored, length 1"). Everything after the inodes moves up.
 make_slow() {
     local image=$1 run=120000000 inodes directories used target ids moved
     inodes=$(le64 "$image" 64) directories=$(le64 "$image" 72) used=$(le64 "$image" 40) ids=$(le64 "$image" 48)

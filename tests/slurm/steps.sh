@@ -130,7 +130,7 @@ test_the_users_prefixed_variables_win() {
 
 test_odd_values_survive() {
     local value=$'two\nlines, "quotes", \\ and $x'
-    check_output "$value" as_user env ODD="$value" srun --container="$DEMO" printenv ODD
+    check_output "$value" as_user env ODD="$value" srun --container="$DEMO" sh -c 'printf "%s\n" "$ODD"'
 }
 
 test_devices_are_those_of_a_user() {

@@ -25,7 +25,7 @@ void check_against_shells(const std::vector<ImageScript>& scripts, const Variabl
         for (const ImageScript& script : scripts) UNSCOPED_INFO(script.name << ":\n" << script.text);
         INFO(shell.name);
         CHECK(outcome.complaints.empty());
-        CHECK(test::true_environment(outcome.listing) == expected);
+        CHECK(test::lines(test::true_environment(outcome.listing)) == test::lines(expected));
     }
 }
 
@@ -72,7 +72,7 @@ const std::vector<Row> kRows = {
     {"export X=${A:-'two words'}", "two words"},
     {"if [ -z \"$A\" ]; then export X=1; else export X=2; fi", "1"},
     {"A=a\nif [ -z \"$A\" ]\nthen\nexport X=1\nelse\nexport X=2\nfi", "2"},
-    {"if test -n \"${A:-}\"; then echo $@ \"$?\" [ -f x ] ; . /x; else export X=3; fi", "3"},
+    {"if test -n \"${A:-}\"; then echo \"$@\" $? ; [ -f x ] ; . /x; else export X=3; fi", "3"},
     {"if [ \"$HOME\" = /home/ada ]; then if [ a != b ]; then export X=4; fi; fi", "4"},
     {"if [ -n \"$A\" ]; then :; elif [ -n \"$HOME\" ]; then export X=5; elif x; then y; else z; fi", "5"},
     {"export LD_LIBRARY_PATH PS1; export X=${PS1:-unset}", "unset"},
@@ -164,7 +164,9 @@ TEST_CASE("plain scripts are run as a shell runs them, others are left to it") {
     }
 }
 
-TEST_CASE("a NUL is left to a shell") { CHECK_FALSE(run(std::string("export X=1 # \0", 14))); }
+TEST_CASE("a NUL is left to a shell") {
+    CHECK_FALSE(run(std::string("export X=1 # \0", 14)));
+}
 
 TEST_CASE("scripts run in the byte order of their names and see each other's variables") {
     const std::vector<ImageScript> scripts{{"b.sh", "export X=\"$A-b\"\n"}, {"B.sh", "A=B"}, {"a.sh", "A=\"$A-a\""}};
@@ -176,8 +178,9 @@ TEST_CASE("scripts run in the byte order of their names and see each other's var
 }
 
 TEST_CASE("the PATH of a Docker image is completed as Singularity does it") {
-    const std::vector<ImageScript> scripts{{"10-docker2singularity.sh", "#!/bin/sh\nexport PATH=\"/opt/bin:/usr/bin\"\n"},
-                                           {"90-environment.sh", "export PATH=/usr/games:$PATH\n"}};
+    const std::vector<ImageScript> scripts{
+        {"10-docker2singularity.sh", "#!/bin/sh\nexport PATH=\"/opt/bin:/usr/bin\"\n"},
+        {"90-environment.sh", "export PATH=/usr/games:$PATH\n"}};
     const auto result = run_plain_scripts(scripts, before_scripts(kFacts));
     REQUIRE(result);
     CHECK(result->at("PATH") == "/usr/games:/opt/bin:/usr/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin:/bin");
@@ -200,8 +203,12 @@ TEST_CASE("the files that Singularity and Apptainer write into every image need 
         "unset SING_USER_DEFINED_PREPEND_PATH \\\n\t  SING_USER_DEFINED_PATH\n\nexport PATH\n";
     const std::vector<ImageScript> scripts{
         {"01-base.sh", "#!/bin/sh\n# \n"},
-        {"10-docker2singularity.sh", "#!/bin/sh\nexport PATH=\"/usr/bin:/bin\"\nexport GREETING=\"${GREETING:-\"hello \\\"world\\\"\"}\"\nexport UNSET=\"${UNSET:-}\"\n"},
-        {"90-environment.sh", "#!/bin/sh\n# Custom environment shell code should follow\n\n    export LC_ALL=C\n    export PATH=/opt/x:$PATH\n"},
+        {"10-docker2singularity.sh",
+         "#!/bin/sh\nexport PATH=\"/usr/bin:/bin\"\nexport GREETING=\"${GREETING:-\"hello \\\"world\\\"\"}\"\nexport "
+         "UNSET=\"${UNSET:-}\"\n"},
+        {"90-environment.sh",
+         "#!/bin/sh\n# Custom environment shell code should follow\n\n    export LC_ALL=C\n    export "
+         "PATH=/opt/x:$PATH\n"},
         {"94-appsbase.sh", ""},
         {"95-apps.sh", apps},
         {"99-base.sh", base},
@@ -236,11 +243,52 @@ TEST_CASE("bounds: what is too large or too deep is left to a shell, without muc
 }
 
 TEST_CASE("random scripts: whatever is understood, every shell agrees with") {
-    static const std::vector<std::string> pieces = {
-        "a", "b/c", "\"x y\"", "'q $A'", "$A", "${B}", "\"$C\"", "\"${C:-d}\"", "\"${C:-\"e f\"}\"", "${A:+\"$B\"}", "${B-g}",
-        "${C:+h}", "\\ ", "\\$", "\"\\$\"", "\"\\n\"", "*", "~", "{a,b}", "#", "!", "\\\n", "$", "\xC3\xA9", "\x85", "\"", "'", "}",
-        "{", "\\", "=", ":", "-", "[", "]", "\"${A:-\"i\\\\\"}j\"", "\"${B:-${A:-\"k\"}l}\"", "\"it's\"", " ", "\n", ";", ":-", "+"};
-    std::mt19937 random(std::getenv("BERTH_TEST_SEED") != nullptr ? static_cast<unsigned>(std::atoi(std::getenv("BERTH_TEST_SEED"))) : 1u);
+    static const std::vector<std::string> pieces = {"a",
+                                                    "b/c",
+                                                    "\"x y\"",
+                                                    "'q $A'",
+                                                    "$A",
+                                                    "${B}",
+                                                    "\"$C\"",
+                                                    "\"${C:-d}\"",
+                                                    "\"${C:-\"e f\"}\"",
+                                                    "${A:+\"$B\"}",
+                                                    "${B-g}",
+                                                    "${C:+h}",
+                                                    "\\ ",
+                                                    "\\$",
+                                                    "\"\\$\"",
+                                                    "\"\\n\"",
+                                                    "*",
+                                                    "~",
+                                                    "{a,b}",
+                                                    "#",
+                                                    "!",
+                                                    "\\\n",
+                                                    "$",
+                                                    "\xC3\xA9",
+                                                    "\x85",
+                                                    "\"",
+                                                    "'",
+                                                    "}",
+                                                    "{",
+                                                    "\\",
+                                                    "=",
+                                                    ":",
+                                                    "-",
+                                                    "[",
+                                                    "]",
+                                                    "\"${A:-\"i\\\\\"}j\"",
+                                                    "\"${B:-${A:-\"k\"}l}\"",
+                                                    "\"it's\"",
+                                                    " ",
+                                                    "\n",
+                                                    ";",
+                                                    ":-",
+                                                    "+"};
+    std::mt19937 random(std::getenv("BERTH_TEST_SEED") != nullptr
+                            ? static_cast<unsigned>(std::atoi(std::getenv("BERTH_TEST_SEED")))
+                            : 1u);
     const auto pick = [&](std::size_t bound) { return static_cast<std::size_t>(random() % bound); };
     const auto word = [&] {
         std::string text;
@@ -254,14 +302,17 @@ TEST_CASE("random scripts: whatever is understood, every shell agrees with") {
             case 1: return "export " + name();
             case 2: return "unset " + name() + (pick(2) == 0 ? " " + name() : "");
             case 3: return "export " + name() + "=" + word() + " " + name() + "=" + word();
-            case 4: return "if [ -" + std::string(1, "nz"[pick(2)]) + " \"" + word() + "\" ]; then " + name() + "=" + word() + "; else export " + name() + "=" + word() + "; fi";
-            case 5: return "if test \"$" + name() + "\" = " + word() + "; then export " + name() + "=" + word() + "\nfi";
+            case 4:
+                return "if [ -" + std::string(1, "nz"[pick(2)]) + " \"" + word() + "\" ]; then " + name() + "=" +
+                       word() + "; else export " + name() + "=" + word() + "; fi";
+            case 5:
+                return "if test \"$" + name() + "\" = " + word() + "; then export " + name() + "=" + word() + "\nfi";
             case 6: return ": " + word() + "; " + name() + "=" + word() + " " + name() + "=" + word();
             default: return "export " + name() + "=" + word();
         }
     };
     int understood = 0;
-    const int rounds = std::getenv("BERTH_TEST_ROUNDS") != nullptr ? std::atoi(std::getenv("BERTH_TEST_ROUNDS")) : 1200;
+    const int rounds = std::getenv("BERTH_TEST_ROUNDS") != nullptr ? std::atoi(std::getenv("BERTH_TEST_ROUNDS")) : 300;
     for (int round = 0; round < rounds; ++round) {
         std::string text;
         for (auto count = 1 + pick(4); count-- > 0;) text += line() + "\n";

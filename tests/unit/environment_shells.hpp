@@ -43,8 +43,8 @@ inline std::vector<Shell> installed_shells() {
 
 struct Outcome {
     int status = -1;
-    std::string listing;      ///< what went to descriptor 3
-    std::string complaints;   ///< … to 1 and 2
+    std::string listing;     ///< what went to descriptor 3
+    std::string complaints;  ///< … to 1 and 2
 };
 
 inline std::string take_file(int fd) {
@@ -57,7 +57,9 @@ inline std::string take_file(int fd) {
     return text;
 }
 
-inline int unnamed_file() { return ::open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600); }
+inline int unnamed_file() {
+    return ::open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+}
 
 /// Runs `SHELL -c program` with this environment and nothing else.
 inline Outcome run_shell(const Shell& shell, const std::string& program, const Variables& environment) {
@@ -119,6 +121,13 @@ private:
 inline Variables without_shells_own(Variables variables) {
     for (const char* name : {"PWD", "OLDPWD", "SHLVL", "_"}) variables.erase(name);
     return variables;
+}
+
+/// For comparisons whose failure can be read.
+inline std::string lines(const Variables& variables) {
+    std::string text;
+    for (const auto& [name, value] : variables) text += name + "=" + value + "\n";
+    return text;
 }
 
 /// The NUL-separated entries behind the first NUL of a listing.

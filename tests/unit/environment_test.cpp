@@ -14,8 +14,16 @@ Variables complete(Variables variables, const Variables& caller, const Request& 
 }
 
 TEST_CASE("entries of an environment are split at the first '='; malformed ones are dropped") {
-    const std::vector<std::string> entries{"A=1",  "B=x=y", "EMPTY=", "=no name", "no value", "",
-                                           "A=2", "M=two\nlines", std::string("N=a\0b", 5), "odd.name%%=\xFF\x01"};
+    const std::vector<std::string> entries{"A=1",
+                                           "B=x=y",
+                                           "EMPTY=",
+                                           "=no name",
+                                           "no value",
+                                           "",
+                                           "A=2",
+                                           "M=two\nlines",
+                                           std::string("N=a\0b", 5),
+                                           "odd.name%%=\xFF\x01"};
     CHECK(parse_environment(entries) ==
           Variables{{"A", "1"}, {"B", "x=y"}, {"EMPTY", ""}, {"M", "two\nlines"}, {"odd.name%%", "\xFF\x01"}});
 }
@@ -33,9 +41,11 @@ TEST_CASE("the image's scripts start without the host's variables") {
 }
 
 TEST_CASE("what the image sets wins over the host, what it leaves comes from the host") {
-    const Variables caller{{"LANG", "C.UTF-8"}, {"CC", "icc"},     {"odd.name", "kept\n\xFF"}, {"PWD", "/work"},
-                           {"HOME", "/h"},      {"PATH", "/host"}, {"SHLVL", "3"}};
-    const Variables result = complete({{"CC", "gcc"}, {"HOME", "/home/ada"}, {"PATH", "/image"}, {"PWD", "/"}, {"_", "x"}, {"SHLVL", "1"}}, caller);
+    const Variables caller{{"LANG", "C.UTF-8"}, {"CC", "icc"},  {"odd.name", "kept\n\xFF"},
+                           {"PWD", "/work"},    {"HOME", "/h"}, {"PATH", "/host"},
+                           {"SHLVL", "3"}};
+    const Variables result = complete(
+        {{"CC", "gcc"}, {"HOME", "/home/ada"}, {"PATH", "/image"}, {"PWD", "/"}, {"_", "x"}, {"SHLVL", "1"}}, caller);
     CHECK(result.at("CC") == "gcc");
     CHECK(result.at("LANG") == "C.UTF-8");
     CHECK(result.at("odd.name") == "kept\n\xFF");
@@ -47,9 +57,11 @@ TEST_CASE("what the image sets wins over the host, what it leaves comes from the
 }
 
 TEST_CASE("variables that would mislead in the container stay on the host") {
-    const Variables caller{{"LD_LIBRARY_PATH", "/host"}, {"LD_PRELOAD", "x.so"}, {"LD_AUDIT", "y.so"},
-                           {"BASH_FUNC_ml%%", "() { evil; }"}, {"BASH_FUNC_old()", "() {"}, {"SINGULARITY_BIND", "/"},
-                           {"APPTAINER_BIND", "/"}, {"BERTH_BIND", "/"}, {"BERTHENV_A", "1"}, {"BERTHENV_BASH_FUNC_x%%", "() {"}};
+    const Variables caller{{"LD_LIBRARY_PATH", "/host"}, {"LD_PRELOAD", "x.so"},
+                           {"LD_AUDIT", "y.so"},         {"BASH_FUNC_ml%%", "() { evil; }"},
+                           {"BASH_FUNC_old()", "() {"},  {"SINGULARITY_BIND", "/"},
+                           {"APPTAINER_BIND", "/"},      {"BERTH_BIND", "/"},
+                           {"BERTHENV_A", "1"},          {"BERTHENV_BASH_FUNC_x%%", "() {"}};
     const Variables result = complete(before_scripts(kFacts), caller);
     Variables expected = before_scripts(kFacts);
     expected["A"] = "1";
@@ -65,10 +77,12 @@ TEST_CASE("a HOME or PATH that the image unset comes back") {
 TEST_CASE("a clean environment keeps what the job needs and no more") {
     Request request;
     request.environment = Environment::clean;
-    const Variables kept{{"TERM", "xterm"}, {"LC_CTYPE", "C"}, {"SLURM_JOB_ID", "7"}, {"PMIX_RANK", "0"}, {"PMI_FD", "9"},
-                         {"CUDA_VISIBLE_DEVICES", "0"}, {"https_proxy", "p"}, {"USER", "ada"}};
+    const Variables kept{{"TERM", "xterm"},    {"LC_CTYPE", "C"}, {"SLURM_JOB_ID", "7"},
+                         {"PMIX_RANK", "0"},   {"PMI_FD", "9"},   {"CUDA_VISIBLE_DEVICES", "0"},
+                         {"https_proxy", "p"}, {"USER", "ada"}};
     Variables caller = kept;
-    for (const char* name : {"SECRET", "TERMCAP", "SPANK_X", "LD_PRELOAD", "PYTHONPATH", "SLURM", "XLC_A"}) caller[name] = "no";
+    for (const char* name : {"SECRET", "TERMCAP", "SPANK_X", "LD_PRELOAD", "PYTHONPATH", "SLURM", "XLC_A"})
+        caller[name] = "no";
     caller["APPTAINERENV_WANTED"] = "yes";
     Variables expected = before_scripts(kFacts);
     expected.insert(kept.begin(), kept.end());
@@ -77,12 +91,15 @@ TEST_CASE("a clean environment keeps what the job needs and no more") {
 }
 
 TEST_CASE("the caller's prefixed variables win over the image, Berth's first, and --env over them") {
-    const Variables caller{{"SINGULARITYENV_A", "s"}, {"APPTAINERENV_A", "a"}, {"BERTHENV_A", "b"}, {"SINGULARITYENV_B", "s"},
-                           {"APPTAINERENV_B", "a"}, {"SINGULARITYENV_C", "$(odd)\n'\""}, {"BERTHENV_", "nameless"},
-                           {"BERTHENV_D", "b"}, {"E", "caller"}, {"BERTHENV_HOME", "/elsewhere"}};
+    const Variables caller{{"SINGULARITYENV_A", "s"},      {"APPTAINERENV_A", "a"}, {"BERTHENV_A", "b"},
+                           {"SINGULARITYENV_B", "s"},      {"APPTAINERENV_B", "a"}, {"SINGULARITYENV_C", "$(odd)\n'\""},
+                           {"BERTHENV_", "nameless"},      {"BERTHENV_D", "b"},     {"E", "caller"},
+                           {"BERTHENV_HOME", "/elsewhere"}};
     Request request;
-    request.environment_changes = {{"D", "env"}, {"E", std::nullopt}, {"UNKNOWN", std::nullopt}, {"F", "1"}, {"F", "2"}};
-    const Variables result = complete({{"A", "i"}, {"B", "i"}, {"C", "i"}, {"D", "i"}, {"E", "i"}, {"UNKNOWN", "i"}}, caller, request);
+    request.environment_changes = {
+        {"D", "env"}, {"E", std::nullopt}, {"UNKNOWN", std::nullopt}, {"F", "1"}, {"F", "2"}};
+    const Variables result =
+        complete({{"A", "i"}, {"B", "i"}, {"C", "i"}, {"D", "i"}, {"E", "i"}, {"UNKNOWN", "i"}}, caller, request);
     CHECK(result.at("A") == "b");
     CHECK(result.at("B") == "a");
     CHECK(result.at("C") == "$(odd)\n'\"");
@@ -121,7 +138,8 @@ TEST_CASE("PATH is extended or replaced on request") {
 
 TEST_CASE("a library path of the user's keeps the container's own libraries") {
     CHECK(complete({}, {{"BERTHENV_LD_LIBRARY_PATH", "/x"}}).at("LD_LIBRARY_PATH") == "/x:/.singularity.d/libs");
-    CHECK(complete({}, {{"BERTHENV_LD_LIBRARY_PATH", "/.singularity.d/libs:/x"}}).at("LD_LIBRARY_PATH") == "/.singularity.d/libs:/x");
+    CHECK(complete({}, {{"BERTHENV_LD_LIBRARY_PATH", "/.singularity.d/libs:/x"}}).at("LD_LIBRARY_PATH") ==
+          "/.singularity.d/libs:/x");
     CHECK(complete({{"LD_LIBRARY_PATH", "i"}}, {{"BERTHENV_LD_LIBRARY_PATH", ""}}).at("LD_LIBRARY_PATH").empty());
 }
 

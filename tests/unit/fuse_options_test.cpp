@@ -40,8 +40,8 @@ TEST_CASE("berth-fuse options: what is needed is enough", "[fuse]") {
 }
 
 TEST_CASE("berth-fuse options: every option", "[fuse]") {
-    const auto options = parse_options(with({"--owner", "0:0", "--user", "998:997", "--threads", "3", "--max-memory", "64",
-                                             "--request-cpu-seconds", "5", "--ready-fd", "7"}));
+    const auto options = parse_options(with({"--owner", "0:0", "--user", "998:997", "--threads", "3", "--max-memory",
+                                             "64", "--request-cpu-seconds", "5", "--ready-fd", "7"}));
     REQUIRE(options);
     CHECK(options->owner == Identity{0, 0});
     CHECK(options->user == Identity{998, 997});
@@ -59,8 +59,8 @@ TEST_CASE("berth-fuse options: refusals name the option and the value", "[fuse]"
     CHECK(error_of(with({"--size", "0"})) == "--size: '0' is not a positive number of bytes");
     CHECK(error_of(with({"--offset", "-1"})) == "--offset: '-1' is not a number of bytes");
     CHECK(error_of(with({"--offset", "9223372036854775807"})) == "--offset plus --size is out of range");
-    CHECK(error_of(with({"--threads", "65"})) == "--threads: '65' is not a number from 1 to 64");
-    CHECK(error_of(with({"--threads", "2x"})) == "--threads: '2x' is not a number from 1 to 64");
+    CHECK(error_of(with({"--threads", "17"})) == "--threads: '17' is not a number from 1 to 16");
+    CHECK(error_of(with({"--threads", "2x"})) == "--threads: '2x' is not a number from 1 to 16");
     CHECK(error_of(with({"--max-memory", "1"})) == "--max-memory: '1' is not 64 MiB to 1 TiB");
     CHECK(error_of(with({"--mount", "/"})) == "unknown option '--mount'");
 }

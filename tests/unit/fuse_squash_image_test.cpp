@@ -38,8 +38,8 @@ public:
         for (std::size_t i = 0; i < content_.size(); ++i) content_[i] = static_cast<char>(i * i / 7);
         std::ofstream(folder_ / "tree/file") << content_;
         fs::create_symlink("many/1", folder_ / "tree/link");
-        const auto command = "mksquashfs " + (folder_ / "tree").string() + " " + path() + " -quiet -no-progress -noappend " +
-                             options + " >/dev/null";
+        const auto command = "mksquashfs " + (folder_ / "tree").string() + " " + path() +
+                             " -quiet -no-progress -noappend " + options + " >/dev/null";
         made_ = std::system(command.c_str()) == 0;  // NOLINT(concurrency-mt-unsafe)
         if (made_) fd_ = berth::UniqueFd(::open(path().c_str(), O_RDONLY | O_CLOEXEC));
     }

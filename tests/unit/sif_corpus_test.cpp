@@ -89,7 +89,8 @@ TEST_CASE("every type of object", "[sif][corpus]") {
     CHECK(only("generic-json").name() == "data.json");
     CHECK(only("time").created == 1593475316);
     CHECK(oci_digest(only("oci-blob")) == "sha256:a88b15e95042f7d5a1327c03c57e10bdc1cf5f5efc2968fc73c12b6f5b00c731");
-    CHECK_THAT(std::string(*oci_digest(only("oci-root-index"))), Catch::StartsWith("sha256:2dc692f0dcaf7e3cb30db2d5d61004"));
+    CHECK_THAT(std::string(*oci_digest(only("oci-root-index"))),
+               Catch::StartsWith("sha256:2dc692f0dcaf7e3cb30db2d5d61004"));
 }
 
 TEST_CASE("every image of the corpus opens, and its bytes are encoded back the same", "[sif][corpus]") {

@@ -80,7 +80,9 @@ inline std::string image_of(const WriteRequest& request) {
     return file.bytes();
 }
 
-inline std::string sample_image() { return image_of(sample_request()); }
+inline std::string sample_image() {
+    return image_of(sample_request());
+}
 
 /// The folder of BERTH_TEST_CORPUS; says so when there is none.
 inline std::optional<std::string> corpus() {

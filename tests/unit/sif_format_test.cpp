@@ -24,7 +24,7 @@ TEST_CASE("header fields lie where the format puts them", "[sif][format]") {
     bytes[46] = std::byte{'2'};
     bytes[48] = std::byte{0xAB};
     for (std::size_t field = 0; field < 8; ++field) bytes[64 + 8 * field] = static_cast<std::byte>(field + 1);
-    bytes[65] = std::byte{0x01};  // little-endian: 0x0101
+    bytes[65] = std::byte{0x01};   // little-endian: 0x0101
     bytes[127] = std::byte{0x80};  // a negative number
     const Header header = decode_header(bytes);
     CHECK(header.launch[0] == '#');

@@ -103,8 +103,9 @@ TEST_CASE("every bound of the header", "[sif][image]") {
           "bad.sif: header: descriptors free is 49, more than the total of 48");
     CHECK(message([](Header& h) { h.descriptors_size = 28079; }) ==
           "bad.sif: header: descriptors length is 28079, must be 28080 (48 of 585 bytes)");
-    CHECK_THAT(message([](Header& h) { h.descriptors_offset = 1U << 30; }),
-               Catch::StartsWith("bad.sif: header: descriptors offset is 1073741824 with length 28080, but the file has"));
+    CHECK_THAT(
+        message([](Header& h) { h.descriptors_offset = 1U << 30; }),
+        Catch::StartsWith("bad.sif: header: descriptors offset is 1073741824 with length 28080, but the file has"));
     CHECK_THAT(message([](Header& h) { h.descriptors_offset = ~0ULL; }),
                Catch::StartsWith("bad.sif: header: descriptors offset is -1 with length 28080, but the file has"));
     CHECK_THAT(message([](Header& h) { h.data_offset = ~0ULL - 100; }),
@@ -131,8 +132,9 @@ TEST_CASE("every bound of a descriptor", "[sif][image]") {
           "bad.sif: descriptor at place 3 (id 4): link is 0x4, must be another object, a group or 0");
     CHECK(message(3, [](Descriptor& d) { d.link = kGroupMask; }) ==
           "bad.sif: descriptor at place 3 (id 4): link is 0xf0000000, must be another object, a group or 0");
-    CHECK_THAT(message(1, [](Descriptor& d) { d.offset = 1ULL << 62; }),
-               Catch::StartsWith("bad.sif: descriptor at place 1 (id 2): offset is 4611686018427387904 and size 5004, but"));
+    CHECK_THAT(
+        message(1, [](Descriptor& d) { d.offset = 1ULL << 62; }),
+        Catch::StartsWith("bad.sif: descriptor at place 1 (id 2): offset is 4611686018427387904 and size 5004, but"));
     CHECK_THAT(message(1, [](Descriptor& d) { d.size = ~0ULL; }), Catch::Contains("size -1, but the file has"));
     CHECK_THAT(message(4, [](Descriptor& d) { d.size += 1; }), Catch::Contains("size 2, but the file has"));
     CHECK_THAT(message(1, [](Descriptor& d) { d.size_with_padding = 5003; }),
@@ -142,10 +144,13 @@ TEST_CASE("every bound of a descriptor", "[sif][image]") {
 
 TEST_CASE("objects overlap nothing", "[sif][image]") {
     const auto message = [](std::size_t place, std::uint64_t offset) {
-        return Broken().descriptor(place, [&](Descriptor& d) {
-            d.offset = offset;
-            d.size_with_padding = d.size;
-        }).message();
+        return Broken()
+            .descriptor(place,
+                        [&](Descriptor& d) {
+                            d.offset = offset;
+                            d.size_with_padding = d.size;
+                        })
+            .message();
     };
     CHECK(message(0, 100) == "bad.sif: object 1 (bytes 100 to 119) overlaps the header (bytes 0 to 128)");
     CHECK(message(0, 32175) ==

@@ -50,13 +50,15 @@ void mutate(const std::string& bytes) {
     flip_everywhere(bytes, '\x01');
 }
 
-TEST_CASE("every cut and every flip of our own image", "[sif][mutation]") { mutate(sample_image()); }
+TEST_CASE("every cut and every flip of our own image", "[sif][mutation]") {
+    mutate(sample_image());
+}
 
 TEST_CASE("every cut and every flip of images that others made", "[sif][mutation][corpus]") {
     const auto folder = corpus();
     if (!folder) return;
-    for (const char* name : {"busybox_amd64.sif", "sif/images/two-groups-signed-pgp.sif",
-                             "sif/images/two-groups-signed-legacy-all.sif"}) {
+    for (const char* name :
+         {"busybox_amd64.sif", "sif/images/two-groups-signed-pgp.sif", "sif/images/two-groups-signed-legacy-all.sif"}) {
         const auto bytes = read_file(*folder + "/" + name, 1U << 20);
         REQUIRE(bytes.ok());
         mutate(*bytes);

@@ -35,7 +35,9 @@ TEST_CASE("the layout is that of other writers", "[sif][writer]") {
     CHECK(objects[4].name() == "\x1b[31mred");
 }
 
-TEST_CASE("the same request gives the same bytes", "[sif][writer]") { CHECK(sample_image() == sample_image()); }
+TEST_CASE("the same request gives the same bytes", "[sif][writer]") {
+    CHECK(sample_image() == sample_image());
+}
 
 TEST_CASE("an object's bytes may come from a file", "[sif][writer]") {
     // More than one buffer, and an odd rest.

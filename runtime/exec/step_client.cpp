@@ -1,0 +1,130 @@
+// The side of slurmstepd.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <climits>
+
+#include "runtime/base/install_paths.hpp"
+#include "runtime/base/io.hpp"
+#include "runtime/base/log.hpp"
+#include "runtime/base/text.hpp"
+#include "runtime/base/wire.hpp"
+#include "runtime/exec/enter.hpp"
+#include "runtime/exec/process_identity.hpp"
+#include "runtime/exec/shell_environment.hpp"
+#include "runtime/exec/step.hpp"
+#include "runtime/exec/step_messages.hpp"
+
+namespace berth {
+namespace {
+
+constexpr std::chrono::seconds kNamespaceTime{30};
+// Longer than every bound inside berth-step together, so that its own message arrives rather than this one's.
+constexpr std::chrono::seconds kOutcomeTime{300};
+
+/// "/a/b/task_0" → "/a/b": Slurm v1 has one cgroup a task below the step's.
+std::string step_cgroup(std::string path) {
+    const auto slash = path.rfind('/');
+    if (slash != std::string::npos && path.compare(slash + 1, 5, "task_") == 0) path.resize(slash);
+    return path;
+}
+
+/// Where a v1 controller list, or the unified hierarchy (""), is mounted.
+std::string cgroup_mount(const std::string& controllers) {
+    const auto mounts = read_file("/proc/self/mounts", 1U << 20);
+    if (!mounts) return {};
+    for (const auto& line : split(*mounts, '\n')) {
+        const auto fields = split(line, ' ');
+        if (fields.size() < 4) continue;
+        if (controllers.empty() ? fields[2] == "cgroup2" : fields[2] == "cgroup") {
+            if (controllers.empty()) return fields[1];
+            const auto options = split(fields[3], ',');
+            bool all = true;
+            for (const auto& wanted : split(controllers, ',')) {
+                bool found = false;
+                for (const auto& option : options) found = found || option == wanted;
+                all = all && found;
+            }
+            if (all) return fields[1];
+        }
+    }
+    return {};
+}
+
+/// True for the cgroups that Slurm made for a step.
+bool is_slurms(const std::string& path) { return path.find("/step_") != std::string::npos; }
+
+}  // namespace
+
+Result<StepContainer> StepContainer::start(const StepRequest& request) {
+    BERTH_TRY(auto sockets, socket_pair());
+    // Nobody's child: slurmstepd waits for every child of its own, and need not wonder about this one.
+    BERTH_TRY(const auto helper, spawn_detached(install_paths().libexec + "/berth-step", {}, {sockets.second.get()},
+                                                [] { return Status(); }));
+    sockets.second.reset();
+    BERTH_CHECK(send_message(sockets.first.get(), pack(request)));
+    BERTH_TRY(auto answer, receive_message(sockets.first.get(), kNamespaceTime));
+    if (answer.fds.size() != 1) return Error{Category::system, EPROTO, "berth-step could not make a mount namespace"};
+    StepContainer container;
+    container.socket_ = std::move(sockets.first);
+    container.namespace_ = std::move(answer.fds[0]);
+    return container;
+}
+
+Status StepContainer::finish() {
+    BERTH_TRY(const UniqueFd here, open_at(AT_FDCWD, ".", O_PATH | O_DIRECTORY));
+    std::string path(PATH_MAX, '\0');
+    const long length = ::syscall(SYS_getcwd, path.data(), path.size());
+    path.resize(length > 1 ? static_cast<std::size_t>(length - 1) : 0);
+    if (path.empty() || path[0] != '/') path = "/";
+    BERTH_CHECK(send_message(socket_.get(), path, {here.get()}));
+    auto answer = receive_message(socket_.get(), kOutcomeTime);
+    if (!answer) return std::move(answer).error().within("berth-step");
+    BERTH_TRY(outcome_, unpack_outcome(answer->data));
+    return {};
+}
+
+Status StepContainer::enter() const {
+    EntryRunner runner(namespace_.get(), {});
+    const Plan plan{{}, task_steps(outcome_.start, true)};
+    return run_phase(runner, plan, Phase::enter);
+}
+
+Result<Variables> StepContainer::become_user_side(const StepRequest& step, const std::vector<std::string>& environment,
+                                                  std::vector<int> keep) const {
+    BERTH_TRY(const auto request, request_of(step));
+    EntryRunner runner(-1, std::move(keep));
+    const Plan plan{{}, task_steps(outcome_.start, true)};
+    BERTH_CHECK(run_phase(runner, plan, Phase::user));
+    return command_environment(outcome_.scripts, parse_environment(environment), request, outcome_.facts);
+}
+
+Status StepContainer::adopt_server(pid_t task) const {
+    if (outcome_.server <= 0) return {};
+    const auto process = open_process(outcome_.server, outcome_.server_started);
+    if (!process) return {};  // it died: the tasks will see that
+    BERTH_TRY(const auto cgroups, read_file("/proc/" + std::to_string(task) + "/cgroup", 1U << 16));
+    for (const auto& line : split(cgroups, '\n')) {
+        const auto fields = split(line, ':');
+        if (fields.size() < 3 || !is_slurms(fields[2])) continue;
+        const bool unified = fields[1].empty();
+        const std::string mount = cgroup_mount(fields[1]);
+        if (mount.empty()) continue;
+        // v1 lets a process sit beside the tasks' cgroups; v2 only in a leaf, and Slurm looks only there.
+        const std::string procs = mount + (unified ? fields[2] : step_cgroup(fields[2])) + "/cgroup.procs";
+        BERTH_TRY(const UniqueFd fd, open_at(AT_FDCWD, procs, O_WRONLY));
+        BERTH_CHECK(write_all(fd.get(), std::to_string(outcome_.server), procs));
+        log(LogLevel::debug, "image server " + std::to_string(outcome_.server) + " moved to " + procs);
+    }
+    return {};
+}
+
+void StepContainer::end_server() const noexcept {
+    if (outcome_.server <= 0) return;
+    const auto process = open_process(outcome_.server, outcome_.server_started);
+    if (process) ::syscall(SYS_pidfd_send_signal, process->get(), SIGKILL, nullptr, 0);
+}
+
+}  // namespace berth

@@ -1,0 +1,86 @@
+// berth-step: makes one step's container and ends.
+#include <unistd.h>
+
+#include "runtime/base/text.hpp"
+#include "runtime/base/wire.hpp"
+#include "runtime/config/site_config.hpp"
+#include "runtime/exec/container.hpp"
+#include "runtime/exec/namespaces.hpp"
+#include "runtime/exec/process_identity.hpp"
+#include "runtime/exec/step_messages.hpp"
+#include "runtime/plan/explain.hpp"
+#include "runtime/request/options.hpp"
+
+namespace berth {
+namespace {
+
+// slurmstepd goes through PAM and its I/O set-up between the two messages.
+constexpr std::chrono::seconds kPatience{300};
+constexpr unsigned kLifetimeSeconds = 600;
+
+Result<StepOutcome> outcome_of(const StepRequest& step, int working_directory, const std::string& path, int prepared_namespace) {
+    BERTH_TRY(const auto request, request_of(step));
+    BERTH_TRY(const auto site, config::load(step.config));
+    JobContext job = job_context(step.identity);
+    job.launch = Launch::slurm;
+    job.privileged = true;
+    job.job = step.job;
+    job.step = step.step;
+    job.batch_script = step.batch_script;
+    job.working_directory = path;
+    if (!has_host_privilege())
+        return Error{Category::unsupported, EPERM, "slurmstepd lacks CAP_SYS_ADMIN: slurmd must run as root"};
+    BERTH_TRY(const auto side, agent_user_side(step.identity, working_directory));
+    BERTH_TRY(const auto considered, consider(request, site, job, *side));
+    StepOutcome outcome;
+    if (request.explain != Explain::off) {
+        const bool json = request.explain == Explain::json;
+        outcome.explanation = (json ? explain_json : explain_text)(considered.decision, considered.plan);
+        return outcome;
+    }
+    if (considered.decision.refusal) return *considered.decision.refusal;
+    BERTH_TRY(auto prepared, prepare(considered, site, job, *side, prepared_namespace));
+    for (const auto& planned : considered.plan.steps)
+        if (const auto* start = std::get_if<effect::ChangeDirectory>(&planned.effect)) outcome.start = *start;
+    outcome.facts = container_facts(considered, job);
+    outcome.scripts = std::move(prepared.scripts);
+    if (prepared.server) {
+        outcome.server = prepared.server->pid;
+        BERTH_TRY(outcome.server_started, process_start_time(outcome.server));
+    }
+    return outcome;
+}
+
+Status serve(int socket) {
+    BERTH_TRY(const auto asked, receive_message(socket, kPatience));
+    BERTH_TRY(const auto step, unpack_request(asked.data));
+    BERTH_TRY(const auto ns, make_mount_namespace());
+    BERTH_CHECK(send_message(socket, "namespace", {ns.get()}));
+    BERTH_TRY(const auto place, receive_message(socket, kPatience));
+    if (place.fds.size() != 1) return Error{Category::internal, EPROTO, "no working directory"};
+    return send_message(socket, pack(outcome_of(step, place.fds[0].get(), place.data, ns.get())));
+}
+
+}  // namespace
+
+Result<Request> request_of(const StepRequest& step) {
+    Request request;
+    BERTH_CHECK(apply_environment(request, step.environment));
+    for (const auto& [name, value] : step.options) {
+        const Option* found = nullptr;
+        for (const Option& option : options())
+            if (option.slurm_name == name || (!option.slurm_alias.empty() && option.slurm_alias == name)) found = &option;
+        if (found == nullptr) return Error{Category::internal, 0, "unknown option --" + printable(name)};
+        if (auto status = found->apply(request, value); !status) return std::move(status).error().within("--" + name);
+    }
+    request.image = step.image;
+    return request;
+}
+
+int serve_step(int socket) {
+    ::alarm(kLifetimeSeconds);  // whatever hangs, a forgotten helper does not stay
+    const auto status = serve(socket);
+    return status ? 0 : 1;
+}
+
+}  // namespace berth

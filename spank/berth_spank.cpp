@@ -1,0 +1,201 @@
+// The SPANK plugin: one small function a callback, each of which hands on to StepPlugin and never throws.
+#include <unistd.h>
+
+#include <cstdlib>
+#include <exception>
+#include <memory>
+
+#include "runtime/base/log.hpp"
+#include "runtime/exec/user_side.hpp"
+#include "runtime/request/options.hpp"
+#include "spank/slurm.hpp"
+#include "spank/step_plugin.hpp"
+
+namespace {
+
+using berth::Error;
+using berth::StepPlugin;
+
+constexpr int kFailure = 255;
+constexpr const char* kImageOption = "container-image";
+constexpr const char* kOuterContainer = "BERTH_OUTER_CONTAINER";  // choose_image()'s outer_native, from srun to its step
+
+StepPlugin& plugin() {
+    static StepPlugin state;
+    return state;
+}
+
+std::vector<std::string> words(int argc, char** argv) { return {argv, argv + argc}; }
+
+/// The last value of an option, and of none of its spellings twice.
+std::optional<std::string> given(const char* name) {
+    for (const auto& [option, value] : berth::slurm::option_values())
+        if (option == name) return value;
+    return std::nullopt;
+}
+
+std::optional<std::string> given_image() {
+    auto image = given(kImageOption);
+    return image ? image : given("container");
+}
+
+/// Nothing that a callback does may reach Slurm as an exception.
+template <typename Body>
+int guarded(const char* callback, Body body) noexcept {
+    try {
+        return body();
+    } catch (const std::exception& error) {
+        plugin().fail(Error{berth::Category::internal, 0, std::string(callback) + ": " + error.what()});
+        slurm_error("berth: %s: %s", callback, error.what());
+        return 0;
+    }
+}
+
+berth::StepRequest step_request(const berth::slurm::StepFacts& facts, const berth::PluginArguments& arguments,
+                                const std::vector<std::string>& environment, std::string image) {
+    berth::StepRequest request;
+    request.config = arguments.config;
+    request.identity = facts.identity;
+    request.job = facts.job;
+    request.step = facts.step;
+    request.batch_script = facts.batch_script;
+    request.image = std::move(image);
+    for (const auto& value : berth::slurm::option_values())
+        if (value.first != kImageOption && value.first != "container") request.options.push_back(value);
+    for (const auto& entry : environment)
+        if (entry.starts_with("BERTH_")) request.environment.push_back(entry);
+    return request;
+}
+
+/// slurmstepd, as root: finds out whether the step wants a container and starts making it.
+void begin_step(spank_t spank, int argc, char** argv) {
+    const auto facts = berth::slurm::step_facts(spank);
+    if (!facts || facts->kind == berth::slurm::StepKind::other) return;
+    const auto environment = berth::slurm::job_environment(spank);
+    const auto native = berth::slurm::kNativeContainer ? berth::variable(environment, "SLURM_CONTAINER") : std::nullopt;
+    const auto arguments = berth::parse_plugin_arguments(words(argc, argv));
+    // sbatch's script calls srun, which a default image need not have: the default is for the steps.
+    const bool batch = facts->kind == berth::slurm::StepKind::batch;
+    const std::string fallback = arguments && !batch ? arguments->default_image : "";
+    const std::string image = berth::choose_image(native, berth::variable(environment, kOuterContainer), given_image(), fallback);
+    if (image.empty() && arguments) return;
+    if (!arguments) return plugin().fail(arguments.error());
+    if (const auto oci = berth::slurm::oci_configuration(); oci && native && !native->empty())
+        return plugin().fail(Error{berth::Category::config, 0,
+                                   *oci + " makes Slurm itself run --container through an OCI runtime on this node: remove it, or "
+                                          "use --container-image"});
+    plugin().begin(step_request(*facts, *arguments, environment, image));
+}
+
+/// srun, sbatch, salloc, as the user: what is wrong is better said before anything waits in a queue.
+/// \return an error message, or "".
+std::string check_early(int argc, char** argv) {
+    const auto arguments = berth::parse_plugin_arguments(words(argc, argv));
+    if (!arguments) return arguments.error().message;
+    berth::Request request;
+    const auto& table = berth::options();
+    for (const auto& [name, value] : berth::slurm::option_values()) {
+        for (const auto& option : table) {
+            if (option.slurm_name != name && option.slurm_alias != name) continue;
+            if (auto status = option.apply(request, value); !status) return "--" + name + ": " + status.error().message;
+        }
+    }
+    if (!arguments->early_check || !request.wants_container()) return "";
+    const auto image = berth::direct_user_side()->open_image(request.image);
+    return image ? "" : image.error().message;
+}
+
+}  // namespace
+
+#pragma GCC visibility push(default)
+extern "C" {
+
+// SPANK_PLUGIN() spelled out: const objects need extern to be seen outside in C++.
+extern const char plugin_name[];
+extern const char plugin_type[];
+extern const unsigned int plugin_version;
+extern const unsigned int spank_plugin_version;
+const char plugin_name[] = "berth";
+const char plugin_type[] = "spank";
+const unsigned int plugin_version = SLURM_VERSION_NUMBER;
+const unsigned int spank_plugin_version = 1;
+
+int slurm_spank_init(spank_t spank, int, char**) {
+    return guarded("init", [&] {
+        berth::set_log_sink(berth::slurm::log_sink);
+        return berth::slurm::register_options(spank) ? 0 : -1;
+    });
+}
+
+int slurm_spank_init_post_opt(spank_t spank, int argc, char** argv) {
+    return guarded("init_post_opt", [&] {
+        if (spank_context() == S_CTX_REMOTE) {
+            begin_step(spank, argc, argv);
+            return 0;  // an error here could drain the node: task_init shows it
+        }
+        if (const std::string problem = check_early(argc, argv); !problem.empty()) {
+            slurm_spank_log("berth: error: %s", problem.c_str());
+            std::exit(kFailure);  // srun, sbatch or salloc, as the user, before anything was asked of the controller
+        }
+        if (spank_context() == S_CTX_LOCAL && !given_image()) {
+            const char* const native = std::getenv("SLURM_CONTAINER");
+            ::setenv(kOuterContainer, native != nullptr ? native : "", 1);
+        } else {
+            ::unsetenv(kOuterContainer);
+        }
+        return 0;
+    });
+}
+
+int slurm_spank_user_init(spank_t, int, char**) {
+    return guarded("user_init", [] {
+        plugin().finish();
+        return 0;
+    });
+}
+
+int slurm_spank_task_init_privileged(spank_t, int, char**) {
+    return guarded("task_init_privileged", [] {
+        plugin().enter();
+        return 0;
+    });
+}
+
+int slurm_spank_task_post_fork(spank_t spank, int, char**) {
+    return guarded("task_post_fork", [&] {
+        plugin().adopt(berth::slurm::task_pid(spank));
+        return 0;
+    });
+}
+
+int slurm_spank_task_init(spank_t spank, int, char**) {
+    int status = kFailure;
+    bool runs = false;
+    guarded("task_init", [&] {
+        if (!plugin().active()) {
+            runs = true;
+            return 0;
+        }
+        const auto before = berth::slurm::job_environment(spank);
+        const auto variables = plugin().task_environment(before, berth::slurm::local_task(spank), status);
+        if (!variables) return 0;
+        auto wanted = *variables;
+        const std::unique_ptr<char, void (*)(void*)> current(::getcwd(nullptr, 0), std::free);
+        if (current) wanted["PWD"] = current.get();
+        runs = berth::slurm::replace_environment(spank, before, {wanted.begin(), wanted.end()});
+        return 0;
+    });
+    // Under an `optional` plugin Slurm would run the task whatever is returned here. This is the task's own process.
+    if (!runs) ::_exit(status);
+    return 0;
+}
+
+int slurm_spank_exit(spank_t, int, char**) {
+    return guarded("exit", [] {
+        if (spank_context() == S_CTX_REMOTE) plugin().end();
+        return 0;
+    });
+}
+
+}  // extern "C"
+#pragma GCC visibility pop

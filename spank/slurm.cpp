@@ -1,0 +1,144 @@
+#include "spank/slurm.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <map>
+
+#include "runtime/request/options.hpp"
+
+namespace berth::slurm {
+namespace {
+
+/// An option as Slurm knows it. Slurm keeps pointers into it, so it lives as long as the plugin.
+struct Registered {
+    std::string name;
+    std::string argument;
+    std::string usage;
+    spank_option option{};
+};
+
+std::deque<Registered>& registered() {
+    static std::deque<Registered> options;
+    return options;
+}
+
+OptionValues& values() {
+    static OptionValues given;
+    return given;
+}
+
+int option_given(int index, const char* argument, int) {
+    const std::string& name = registered().at(static_cast<std::size_t>(index)).name;
+    std::erase_if(values(), [&](const auto& value) { return value.first == name; });
+    // Slurm hands a flag, and an optional value left out, over as null or as "(null)".
+    const bool none = argument == nullptr || std::strcmp(argument, "(null)") == 0;
+    values().emplace_back(name, none ? "" : argument);
+    return 0;
+}
+
+bool register_option(spank_t spank, std::string_view name, const Option& option) {
+    Registered& entry = registered().emplace_back();
+    entry.name = name;
+    entry.argument = option.takes_argument() ? option.argument : "";
+    entry.usage = "[berth] " + std::string(option.meaning);
+    entry.option.name = entry.name.data();
+    entry.option.arginfo = entry.argument.empty() ? nullptr : entry.argument.data();
+    entry.option.usage = entry.usage.data();
+    entry.option.has_arg = !option.takes_argument() ? 0 : option.needs_argument() ? 1 : 2;
+    entry.option.val = static_cast<int>(registered().size()) - 1;
+    entry.option.cb = option_given;
+    return spank_option_register(spank, &entry.option) == ESPANK_SUCCESS;
+}
+
+}  // namespace
+
+void log_sink(LogLevel level, const std::string& line) {
+    switch (level) {
+        case LogLevel::error: slurm_error("berth: %s", line.c_str()); break;
+        case LogLevel::warning: slurm_info("berth: warning: %s", line.c_str()); break;
+        case LogLevel::info: slurm_info("berth: %s", line.c_str()); break;
+        case LogLevel::verbose: slurm_verbose("berth: %s", line.c_str()); break;
+        case LogLevel::debug: slurm_debug("berth: %s", line.c_str()); break;
+    }
+}
+
+const OptionValues& option_values() { return values(); }
+
+bool register_options(spank_t spank) {
+    for (const Option& option : options()) {
+        if (!register_option(spank, option.slurm_name, option)) return false;
+        if (!option.slurm_alias.empty() && !register_option(spank, option.slurm_alias, option)) return false;
+        if (!kNativeContainer && option.name == "image" && !register_option(spank, "container", option)) return false;
+    }
+    return true;
+}
+
+std::optional<StepFacts> step_facts(spank_t spank) {
+    StepFacts facts;
+    gid_t* groups = nullptr;
+    int group_count = 0;
+    if (spank_get_item(spank, S_JOB_UID, &facts.identity.uid) != ESPANK_SUCCESS ||
+        spank_get_item(spank, S_JOB_GID, &facts.identity.gid) != ESPANK_SUCCESS ||
+        spank_get_item(spank, S_JOB_SUPPLEMENTARY_GIDS, &groups, &group_count) != ESPANK_SUCCESS ||
+        spank_get_item(spank, S_JOB_ID, &facts.job) != ESPANK_SUCCESS ||
+        spank_get_item(spank, S_JOB_STEPID, &facts.step) != ESPANK_SUCCESS)
+        return std::nullopt;
+    if (groups != nullptr && group_count > 0) facts.identity.groups.assign(groups, groups + group_count);
+    if (facts.step == SLURM_BATCH_SCRIPT) {
+        facts.kind = StepKind::batch;
+        int argc = 0;
+        char** argv = nullptr;
+        if (spank_get_item(spank, S_JOB_ARGV, &argc, &argv) == ESPANK_SUCCESS && argc > 0) facts.batch_script = argv[0];
+    } else if (facts.step < SLURM_INTERACTIVE_STEP) {
+        facts.kind = StepKind::regular;
+    }
+    return facts;
+}
+
+std::vector<std::string> job_environment(spank_t spank) {
+    char** environment = nullptr;
+    std::vector<std::string> entries;
+    if (spank_get_item(spank, S_JOB_ENV, &environment) != ESPANK_SUCCESS || environment == nullptr) return entries;
+    for (; *environment != nullptr; ++environment) entries.emplace_back(*environment);
+    return entries;
+}
+
+bool replace_environment(spank_t spank, const std::vector<std::string>& before,
+                         const std::vector<std::pair<std::string, std::string>>& wanted) {
+    std::map<std::string, std::string, std::less<>> old;
+    for (const auto& entry : before)
+        if (const auto equals = entry.find('='); equals != std::string::npos) old.try_emplace(entry.substr(0, equals), entry.substr(equals + 1));
+    for (const auto& [name, value] : wanted) {
+        const auto found = old.find(name);
+        const bool same = found != old.end() && found->second == value;
+        if (!same && spank_setenv(spank, name.c_str(), value.c_str(), 1) != ESPANK_SUCCESS) return false;
+        if (found != old.end()) old.erase(found);
+    }
+    for (const auto& [name, value] : old) spank_unsetenv(spank, name.c_str());
+    return true;
+}
+
+int local_task(spank_t spank) {
+    int task = 0;
+    return spank_get_item(spank, S_TASK_ID, &task) == ESPANK_SUCCESS ? task : 0;
+}
+
+pid_t task_pid(spank_t spank) {
+    pid_t pid = -1;
+    return spank_get_item(spank, S_TASK_PID, &pid) == ESPANK_SUCCESS ? pid : -1;
+}
+
+std::optional<std::string> oci_configuration() {
+    const char* configuration = std::getenv("SLURM_CONF");  // slurmd sets it for slurmstepd; a job cannot
+    std::string path = configuration != nullptr ? configuration : "/etc/slurm/slurm.conf";
+    path.replace(path.rfind('/') + 1, std::string::npos, "oci.conf");
+    if (::access(path.c_str(), F_OK) != 0) return std::nullopt;
+    return path;
+}
+
+}  // namespace berth::slurm

@@ -1,0 +1,59 @@
+// Slurm as the plugin sees it. This file and slurm.cpp hold everything that differs between Slurm's versions, and
+// spank.h is included here alone.
+#pragma once
+
+// The callbacks' declarations lack C linkage in Slurm's header.
+extern "C" {
+#include <slurm/slurm.h>
+#include <slurm/spank.h>
+}
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "runtime/base/log.hpp"
+#include "runtime/exec/privilege.hpp"
+
+namespace berth::slurm {
+
+/// Since 21.08 Slurm has a --container of its own, whose value reaches the step as SLURM_CONTAINER; a plugin that
+/// registers the name is refused it.
+inline constexpr bool kNativeContainer = SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(21, 8, 0);
+
+/// Passes Berth's log lines to Slurm's log, at its levels.
+void log_sink(LogLevel level, const std::string& line);
+
+/// The option values of this process, by Slurm's name of the option; the last of two stands, as it does for Slurm.
+using OptionValues = std::vector<std::pair<std::string, std::string>>;
+[[nodiscard]] const OptionValues& option_values();
+
+/// Registers every option of the table (and --container, where Slurm has none of its own).
+[[nodiscard]] bool register_options(spank_t spank);
+
+enum class StepKind { batch, regular, other };
+struct StepFacts {
+    Identity identity;
+    std::uint32_t job = 0;
+    std::uint32_t step = 0;
+    StepKind kind = StepKind::other;
+    std::string batch_script;
+};
+[[nodiscard]] std::optional<StepFacts> step_facts(spank_t spank);
+
+/// The job's environment as it stands ("NAME=VALUE" entries).
+[[nodiscard]] std::vector<std::string> job_environment(spank_t spank);
+
+/// Makes the task's environment exactly these variables.
+[[nodiscard]] bool replace_environment(spank_t spank, const std::vector<std::string>& before,
+                                       const std::vector<std::pair<std::string, std::string>>& wanted);
+
+/// The task's number on this node; 0 when it is not known.
+[[nodiscard]] int local_task(spank_t spank);
+[[nodiscard]] pid_t task_pid(spank_t spank);
+
+/// The path of this node's oci.conf, when there is one: with it Slurm gives --container to an OCI runtime.
+[[nodiscard]] std::optional<std::string> oci_configuration();
+
+}  // namespace berth::slurm

@@ -1,0 +1,131 @@
+#include "spank/step_plugin.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <climits>
+#include <cstdlib>
+
+#include "runtime/base/install_paths.hpp"
+#include "runtime/base/io.hpp"
+#include "runtime/base/log.hpp"
+#include "runtime/base/text.hpp"
+
+namespace berth {
+namespace {
+
+constexpr int kFailure = 255;
+
+std::string node_name() {
+    std::array<char, HOST_NAME_MAX + 1> name{};
+    return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "this node";
+}
+
+/// The descriptor over which PMI-1 and PMI-2 talk to slurmstepd: the one that Slurm hands to a task on purpose.
+std::vector<int> task_descriptors(const std::vector<std::string>& environment) {
+    const auto value = variable(environment, "PMI_FD");
+    if (!value || value->empty() || value->size() > 6 || value->find_first_not_of("0123456789") != std::string::npos) return {};
+    const int fd = std::atoi(value->c_str());
+    return fd > 2 ? std::vector<int>{fd} : std::vector<int>{};
+}
+
+}  // namespace
+
+Result<PluginArguments> parse_plugin_arguments(const std::vector<std::string>& arguments) {
+    PluginArguments parsed{install_paths().sysconf + "/berth.conf", "", true};
+    for (const auto& argument : arguments) {
+        if (argument.starts_with("config=/"))
+            parsed.config = argument.substr(7);
+        else if (argument.starts_with("default="))
+            parsed.default_image = argument.substr(8);
+        else if (argument == "early-check=yes" || argument == "early-check=no")
+            parsed.early_check = argument.ends_with("yes");
+        else
+            return Error{Category::config, 0,
+                         "plugstack.conf: argument '" + printable(argument) +
+                             "' of berth_spank.so is not known: expected config=/PATH, default=IMAGE or early-check=yes|no"};
+    }
+    return parsed;
+}
+
+std::string choose_image(const std::optional<std::string>& native, const std::optional<std::string>& outer_native,
+                         const std::optional<std::string>& image, const std::string& fallback) {
+    // srun notes what it found in its environment when --container-image was not on its own command line: an image
+    // that came from sbatch then gives way to a --container that did not.
+    const bool native_is_inner = native && outer_native && *native != *outer_native;
+    std::string chosen = fallback;
+    if (image && !native_is_inner)
+        chosen = *image;
+    else if (native && !native->empty())
+        chosen = *native;
+    return chosen == "none" ? "" : chosen;
+}
+
+std::optional<std::string> variable(const std::vector<std::string>& environment, const std::string& name) {
+    const std::string prefix = name + "=";
+    const auto found = std::find_if(environment.begin(), environment.end(), [&](const auto& entry) { return entry.starts_with(prefix); });
+    if (found == environment.end()) return std::nullopt;
+    return found->substr(prefix.size());
+}
+
+void StepPlugin::begin(StepRequest request) {
+    active_ = true;
+    request_ = std::move(request);
+    auto container = StepContainer::start(request_);
+    if (!container) return fail(std::move(container).error());
+    container_ = std::move(container).value();
+}
+
+void StepPlugin::fail(Error error) {
+    active_ = true;
+    log(LogLevel::verbose, "step will not run: " + error.message);
+    if (!error_) error_ = std::move(error);
+}
+
+void StepPlugin::finish() {
+    if (!active_ || error_) return;
+    if (auto status = container_->finish(); !status) fail(std::move(status).error());
+}
+
+void StepPlugin::enter() {
+    if (!active_ || error_ || !container_->outcome().explanation.empty()) return;
+    if (auto status = container_->enter(); !status) fail(std::move(status).error());
+}
+
+void StepPlugin::adopt(pid_t task) {
+    if (!active_ || error_ || server_adopted_) return;
+    server_adopted_ = true;
+    if (auto status = container_->adopt_server(task); !status)
+        log(LogLevel::warning, "the image server stays outside the step's cgroup: " + status.error().message);
+}
+
+void StepPlugin::end() {
+    if (container_) container_->end_server();
+    container_.reset();
+}
+
+void StepPlugin::report(int local_task) const {
+    if (local_task != 0) return;  // one message a node, not one a task
+    const std::string line = "berth: error: " + error_->message + " (node " + node_name() + ")\n";
+    static_cast<void>(write_all(STDERR_FILENO, line, "stderr"));
+}
+
+std::optional<Variables> StepPlugin::task_environment(const std::vector<std::string>& environment, int local_task, int& status) {
+    status = kFailure;
+    if (!error_ && !container_) error_ = Error{Category::internal, 0, "the container was not prepared"};
+    if (!error_ && !container_->outcome().explanation.empty()) {
+        if (local_task == 0) static_cast<void>(write_all(STDOUT_FILENO, container_->outcome().explanation, "stdout"));
+        status = 0;
+        return std::nullopt;
+    }
+    if (!error_) {
+        auto variables = container_->become_user_side(request_, environment, task_descriptors(environment));
+        if (variables) return std::move(variables).value();
+        error_ = std::move(variables).error();
+    }
+    report(local_task);
+    return std::nullopt;
+}
+
+}  // namespace berth

@@ -1,0 +1,55 @@
+// What the callbacks share: the state of the one step that a slurmstepd runs.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/exec/step.hpp"
+
+namespace berth {
+
+/// plugstack.conf: `required berth_spank.so [config=PATH] [default=IMAGE] [early-check=yes|no]`.
+struct PluginArguments {
+    std::string config;
+    std::string default_image;
+    bool early_check = true;  ///< srun, sbatch and salloc look at --container-image before anything is queued
+};
+[[nodiscard]] Result<PluginArguments> parse_plugin_arguments(const std::vector<std::string>& arguments);
+
+/// Which image a step asked for; "" for none. The innermost word counts: what srun was given replaces what sbatch or
+/// salloc left in the environment, whether it came by Slurm's own --container or by --container-image.
+/// \param native the job's SLURM_CONTAINER   \param outer_native what it was when srun started, if srun said so
+/// \param image --container-image's value    \param fallback plugstack.conf's default=
+[[nodiscard]] std::string choose_image(const std::optional<std::string>& native, const std::optional<std::string>& outer_native,
+                                       const std::optional<std::string>& image, const std::string& fallback);
+
+/// The value of NAME in "NAME=VALUE" entries.
+[[nodiscard]] std::optional<std::string> variable(const std::vector<std::string>& environment, const std::string& name);
+
+/// The step's container from the remote init to its exit. An error is kept until a task can show it to its user.
+class StepPlugin {
+public:
+    void begin(StepRequest request);
+    void fail(Error error);
+    [[nodiscard]] bool active() const noexcept { return active_; }
+
+    void finish();       ///< slurmstepd, in the job's working directory
+    void enter();        ///< each task, with privilege
+    void adopt(pid_t task);
+    void end();
+
+    /// Each task, as the user: the environment to run with, or nothing when the task must not run; then `status` is
+    /// its exit status, and what there is to say has been said on descriptor 1 or 2 by the node's first task.
+    std::optional<Variables> task_environment(const std::vector<std::string>& environment, int local_task, int& status);
+
+private:
+    void report(int local_task) const;
+    bool active_ = false;
+    bool server_adopted_ = false;
+    StepRequest request_;
+    std::optional<StepContainer> container_;
+    std::optional<Error> error_;
+};
+
+}  // namespace berth
