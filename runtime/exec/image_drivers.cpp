@@ -64,8 +64,8 @@ std::vector<std::string> server_arguments(const ImageBytes& image, const FuseSer
 
 Result<UniqueFd> mount_kernel_squashfs(const ImageBytes& image) {
     BERTH_TRY(const auto loop, attach_loop(image));
-    // The device lives on through the mount; ours may close.
-    return new_filesystem("squashfs", {{"source", loop.second}}, Access::read_only);
+    // "ro" besides the mount's own flag: the kernel opens the device for it. The device lives on through the mount.
+    return new_filesystem("squashfs", {{"source", loop.second}, {"ro", ""}}, Access::read_only);
 }
 
 Result<FuseMount> mount_fuse(const ImageBytes& image, const FuseServer& server) {

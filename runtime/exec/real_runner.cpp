@@ -127,7 +127,12 @@ private:
         BERTH_CHECK(attach_mount(layer.mount(), base.get(), "the mount point layer"));
         std::vector<std::pair<std::string, std::string>> parameters = {
             {"source", "berth"}, {"lowerdir", proc_fd_path(layer.mount()) + ":" + proc_fd_path(image_.get())}};
-        if (!in_.privileged) parameters.emplace_back("userxattr", "");
+        if (in_.privileged) {
+            // Whatever the kernel's defaults: an image's attributes do not send lookups elsewhere.
+            parameters.insert(parameters.end(), {{"redirect_dir", "nofollow"}, {"metacopy", "off"}});
+        } else {
+            parameters.emplace_back("userxattr", "");
+        }
         BERTH_TRY(root_, new_filesystem("overlay", parameters, Access::read_only));
         return attach_mount(root_.get(), base.get(), "the container's root");
     }

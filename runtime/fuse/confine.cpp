@@ -1,7 +1,9 @@
 #include "runtime/fuse/confine.hpp"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -100,6 +102,11 @@ Status detach_from_caller(const Options& options) {
     BERTH_CHECK(silence_standard_streams());
     BERTH_CHECK(check_fuse_descriptor(options.fuse_fd));
     return check_image_descriptor(options);
+}
+
+void leave_mount_namespace() {
+    if (::unshare(CLONE_NEWNS) != 0) return;
+    static_cast<void>(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr));
 }
 
 Status limit_resources(std::uint64_t max_memory) {

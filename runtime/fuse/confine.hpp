@@ -15,6 +15,12 @@ namespace berth::fuse {
 /// + size). Category::usage where they are not.
 [[nodiscard]] Status detach_from_caller(const Options& options);
 
+/// Takes a copy of the mount namespace, cut off from the original: a server that stayed where its mount gets attached
+/// would keep the namespace, and so its own mount, for ever. For the inside of a user namespace, before privileges are
+/// given up; root attaches the mount elsewhere, and must not have the node's mounts held by a copy of them. As good as
+/// the kernel allows: a refusal is no error.
+void leave_mount_namespace();
+
 /// Resource limits: no core, no file growth, few descriptors, `max_memory` bytes of address space. Not RLIMIT_NPROC: it
 /// counts every process of the user on the node, hence other steps' servers. The filter forbids new processes anyway.
 [[nodiscard]] Status limit_resources(std::uint64_t max_memory);

@@ -53,6 +53,7 @@ Error serve(const Options& options) {
     server.owner = options.owner;
 
     if (auto status = detach_from_caller(options); !status) return std::move(status).error();
+    if (!options.user) leave_mount_namespace();
     if (auto status = give_up_privileges(options.user); !status) return std::move(status).error();
     auto session = make_session(server, options.fuse_fd);
     if (!session) return std::move(session).error();

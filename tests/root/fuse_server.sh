@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # berth-fuse on real mounts: what it serves, what it has given up, and how it ends.
+# BERTH_FUSE names another server than the installed one; FUSE_FLIPS is the number of damaged images (200).
 
+NO_CAPS=0000000000000000
 SERVER=${BERTH_FUSE:-${BERTH_PREFIX:-$BERTH_BUILD/dev}/libexec/berth/berth-fuse}
 COMPRESSIONS=(gzip xz lzo lz4 zstd)
 
@@ -204,11 +206,28 @@ SH
     fuse_as_before
     rm -rf "$home"
     check_equal 0 "$CAPTURED_STATUS" "status ($CAPTURED_ERR)"
-    check_equal "CapAmb:$NO_CAPS CapBnd:$NO_CAPS CapEff:$NO_CAPS CapInh:$NO_CAPS CapPrm:$NO_CAPS NoNewPrivs:1 Seccomp:2 " \
-        "$CAPTURED_OUT" "state"
+    local caps="CapAmb:$NO_CAPS CapBnd:$NO_CAPS CapEff:$NO_CAPS CapInh:$NO_CAPS CapPrm:$NO_CAPS"
+    check_equal "$caps NoNewPrivs:1 Seccomp:2 " "$CAPTURED_OUT" "state"
 }
 
-NO_CAPS=0000000000000000
+test_ends_with_the_mount_namespace_of_its_user() {
+    need_user_namespaces
+    local home=$TEST_HOME/fuse-test
+    fuse_for_user
+    need_user_fuse
+    install -d -o "$TEST_USER" "$home/mnt"
+    install -m 0755 "$SERVER" "$home/berth-fuse"
+    install -m 0755 "$MOUNT_FUSE" "$home/mount-fuse"
+    install -m 0644 "$FILE_TMP/tree.sqfs" "$home/tree.sqfs"
+    SERVER_PID=$(as_user unshare --user --map-root-user --mount sh -c "cd '$home' &&
+        ./mount-fuse ./berth-fuse tree.sqfs mnt private --owner 0:0 && cat mnt/many/file-7 >&2" 2>"$TEST_TMP/said") ||
+        fail "not served: $SERVER_PID"
+    fuse_as_before
+    rm -rf "$home"
+    check_equal 7 "$(<"$TEST_TMP/said")" "content"
+    until_true 2 gone "$SERVER_PID" || fail "the server keeps its mount namespace, and so itself, alive"
+}
+
 
 test_what_the_server_has_given_up() {
     serve "$FILE_TMP/tree.sqfs" "$TEST_TMP/mnt"
@@ -229,8 +248,8 @@ test_what_the_server_has_given_up() {
     check_equal "$SERVER_PID" "$(ps -o sid= -p "$SERVER_PID" | tr -d ' ')" session
     check_fails_with 1 'not permitted' as_user sh -c "kill -KILL $SERVER_PID"
     check_fails_with 1 'Permission denied' as_user readlink -v "/proc/$SERVER_PID/exe"
-    check_fails_with 1 'Permission denied' setpriv --reuid="$TEST_SERVER_UID" --regid="$TEST_SERVER_UID" --clear-groups \
-        readlink -v "/proc/$SERVER_PID/exe"
+    check_fails_with 1 'Permission denied' \
+        setpriv --reuid="$TEST_SERVER_UID" --regid="$TEST_SERVER_UID" --clear-groups readlink -v "/proc/$SERVER_PID/exe"
     unserve "$TEST_TMP/mnt"
 }
 
@@ -379,6 +398,7 @@ flip() {
         place=$((((RANDOM << 15) | RANDOM) % size))
         if ((i > 2)); then place=$((size - 1 - place % (size / 3))); fi
         if (($2 % 4 == 0)); then place=$((place % 96)); fi
+        # shellcheck disable=SC2059
         printf "\\x$(printf '%02x' $((RANDOM % 256)))" | dd of="$1" bs=1 seek="$place" conv=notrunc status=none
     done
 }
