@@ -59,7 +59,7 @@ Result<Image> Image::open(int fd, const std::string& name) {
     return image;
 }
 
-Error Image::bad(std::string what) const {
+Error Image::bad(const std::string& what) const {
     return {Category::image, 0, name_ + ": " + what};
 }
 

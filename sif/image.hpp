@@ -62,7 +62,7 @@ private:
     Status read_descriptors();
     Status check_descriptor(const Descriptor& descriptor) const;
     Status check_overlap() const;
-    [[nodiscard]] Error bad(std::string what) const;
+    [[nodiscard]] Error bad(const std::string& what) const;
 
     int fd_;
     std::string name_;

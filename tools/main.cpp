@@ -28,7 +28,9 @@ int run(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? 0 : berth::tools::kFailure;
+        if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(error);  // --help, --version
+        std::fprintf(stderr, "berth: %s (berth --help lists the commands, berth COMMAND --help its options)\n", error.what());
+        return berth::tools::kFailure;
     }
     return status;
 }

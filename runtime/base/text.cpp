@@ -115,7 +115,9 @@ std::string printable(std::string_view text, std::size_t limit) {
     while (!text.empty()) {
         if (shown.size() >= limit) return shown + "…";
         const auto byte = static_cast<std::uint8_t>(text[0]);
-        const std::size_t length = byte < 0x20 || byte == 0x7F ? 0 : utf8_length(text);
+        // C1 controls (U+0080 to U+009F) steer terminals too.
+        const bool control = byte < 0x20 || byte == 0x7F || (byte == 0xC2 && text.size() > 1 && static_cast<std::uint8_t>(text[1]) < 0xA0);
+        const std::size_t length = control ? 0 : utf8_length(text);
         if (length == 0) {
             shown += {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
             text.remove_prefix(1);

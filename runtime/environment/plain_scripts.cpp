@@ -149,7 +149,8 @@ bool ScriptRun::condition(bool live, bool& holds) {
     std::string_view stop;
     if (!live) return branch(false, stop) && stop == "then";
     if (!skip_blanks() || !test(first_word(), holds) || !end_command()) return false;
-    return commands(false, stop) && stop == "then";
+    int more = 0;
+    return commands(false, stop, &more) && more == 0 && stop == "then";
 }
 
 /// Only forms that POSIX decides by the number of arguments, with operands that no shell takes for operators.

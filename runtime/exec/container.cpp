@@ -2,7 +2,6 @@
 
 #include <grp.h>
 #include <pwd.h>
-#include <sys/capability.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -97,12 +96,7 @@ JobContext job_context(const Identity& identity) {
     return job;
 }
 
-bool has_host_privilege() {
-    if (::geteuid() != 0) return false;
-    const std::unique_ptr<std::remove_pointer_t<cap_t>, int (*)(void*)> now(::cap_get_proc(), ::cap_free);
-    cap_flag_value_t has = CAP_CLEAR;
-    return now && ::cap_get_flag(now.get(), CAP_SYS_ADMIN, CAP_EFFECTIVE, &has) == 0 && has == CAP_SET;
-}
+bool has_host_privilege() { return ::geteuid() == 0 && may_administer_system(); }
 
 Result<Considered> consider(const Request& request, const config::SiteConfig& site, const JobContext& job, UserSide& side) {
     Considered considered;

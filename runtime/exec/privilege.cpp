@@ -2,7 +2,6 @@
 
 #include <grp.h>
 #include <linux/capability.h>
-#include <seccomp.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -10,7 +9,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <memory>
 
 namespace berth {
 namespace {
@@ -76,26 +74,15 @@ int drop_to_reader_capabilities(bool reads_as_root) noexcept {
     return keep_capabilities(0);  // a root that lacks it cannot keep it
 }
 
+bool may_administer_system() noexcept {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    std::array<__user_cap_data_struct, 2> now{};
+    return ::syscall(SYS_capget, &header, now.data()) == 0 && (now[0].effective & (1U << CAP_SYS_ADMIN)) != 0;
+}
+
 int set_no_new_privileges() noexcept {
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return errno;
     return ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 ? 0 : EPERM;
-}
-
-Status confine_reader() {
-    const std::unique_ptr<void, void (*)(scmp_filter_ctx)> filter(seccomp_init(SCMP_ACT_KILL_PROCESS), seccomp_release);
-    if (!filter) return Error{Category::system, ENOMEM, "seccomp_init failed"};
-    // Opening, reading and describing files; memory; messages to the parent; time; the end.
-    for (const int call :
-         {SCMP_SYS(openat), SCMP_SYS(openat2), SCMP_SYS(open), SCMP_SYS(close), SCMP_SYS(read), SCMP_SYS(pread64), SCMP_SYS(write),
-          SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(fstatfs), SCMP_SYS(lseek), SCMP_SYS(readlink),
-          SCMP_SYS(readlinkat), SCMP_SYS(getdents64), SCMP_SYS(fcntl), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(uname),
-          SCMP_SYS(ftruncate), SCMP_SYS(fchmod), SCMP_SYS(recvmsg), SCMP_SYS(recvfrom), SCMP_SYS(sendmsg), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(mmap),
-          SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(brk), SCMP_SYS(madvise), SCMP_SYS(futex), SCMP_SYS(getrandom),
-          SCMP_SYS(clock_gettime), SCMP_SYS(restart_syscall), SCMP_SYS(rt_sigreturn), SCMP_SYS(exit), SCMP_SYS(exit_group)})
-        if (const int rc = seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 0); rc != 0 && rc != -EDOM)
-            return errno_error("seccomp_rule_add", -rc);
-    if (const int rc = seccomp_load(filter.get()); rc != 0) return errno_error("seccomp_load", -rc);
-    return {};
 }
 
 }  // namespace berth

@@ -30,6 +30,9 @@ struct Identity {
 /// keeps CAP_DAC_READ_SEARCH, without which root could not read what root may.
 [[nodiscard]] int drop_to_reader_capabilities(bool reads_as_root) noexcept;
 
+/// True when CAP_SYS_ADMIN is effective.
+[[nodiscard]] bool may_administer_system() noexcept;
+
 /// Sets no_new_privs and reads it back. No allocation.
 [[nodiscard]] int set_no_new_privileges() noexcept;
 

@@ -1,7 +1,6 @@
 // berth-step: makes one step's container and ends.
 #include <unistd.h>
 
-#include "runtime/base/text.hpp"
 #include "runtime/base/wire.hpp"
 #include "runtime/config/site_config.hpp"
 #include "runtime/exec/container.hpp"
@@ -9,7 +8,6 @@
 #include "runtime/exec/process_identity.hpp"
 #include "runtime/exec/step_messages.hpp"
 #include "runtime/plan/explain.hpp"
-#include "runtime/request/options.hpp"
 
 namespace berth {
 namespace {
@@ -62,20 +60,6 @@ Status serve(int socket) {
 }
 
 }  // namespace
-
-Result<Request> request_of(const StepRequest& step) {
-    Request request;
-    BERTH_CHECK(apply_environment(request, step.environment));
-    for (const auto& [name, value] : step.options) {
-        const Option* found = nullptr;
-        for (const Option& option : options())
-            if (option.slurm_name == name || (!option.slurm_alias.empty() && option.slurm_alias == name)) found = &option;
-        if (found == nullptr) return Error{Category::internal, 0, "unknown option --" + printable(name)};
-        if (auto status = found->apply(request, value); !status) return std::move(status).error().within("--" + name);
-    }
-    request.image = step.image;
-    return request;
-}
 
 int serve_step(int socket) {
     ::alarm(kLifetimeSeconds);  // whatever hangs, a forgotten helper does not stay

@@ -163,7 +163,8 @@ Result<std::vector<std::string>> DirectUserSide::usable_devices() {
     const int dev = ::dirfd(stream.get());
     while (const dirent* entry = ::readdir(stream.get())) {
         const std::string_view name = entry->d_name;
-        if (name.starts_with('.') || kOurs.contains(name)) continue;
+        // Terminals of the console and their screens are many, and nobody's but a login's.
+        if (name.starts_with('.') || kOurs.contains(name) || name.starts_with("tty") || name.starts_with("vcs")) continue;
         const bool folder = entry->d_type == DT_DIR && (name == "mqueue" || name == "hugepages" || holds_usable_device(dev, entry->d_name));
         if (!folder && (entry->d_type != DT_CHR || !usable(dev, entry->d_name))) continue;
         names.emplace_back(name);
@@ -227,12 +228,14 @@ Result<std::vector<ImageScript>> read_scripts(int root) {
     if (names.size() > kMaxScripts)
         return Error{Category::image, 0, "the image has more than " + std::to_string(kMaxScripts) + " environment scripts"};
     std::sort(names.begin(), names.end());
+    std::size_t left = kMaxScriptBytes;
     for (auto& name : names) {
         const std::string path = "/.singularity.d/env/" + name;
         const auto fd = open_file_beneath(root, path);
         struct stat st {};
         if (!fd || ::fstat(fd->get(), &st) != 0 || !S_ISREG(st.st_mode)) continue;
-        BERTH_TRY(auto text, read_all(fd->get(), kMaxScriptBytes, printable(path) + " in the image"));
+        BERTH_TRY(auto text, read_all(fd->get(), left, printable(path) + " in the image"));
+        left -= text.size();
         scripts.push_back({std::move(name), std::move(text)});
     }
     return scripts;

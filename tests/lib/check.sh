@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# A small test framework. A test file defines functions test_*, and if it likes setup_file and teardown_file. Each test
+# A small test framework. A test file defines functions test_*. Each test
 # runs in a subshell under "set -euo pipefail", with its own empty folder in TEST_TMP, and fails when a check does or any
 # command that it does not guard. Sourced after common.sh and results.sh.
 
@@ -74,7 +74,8 @@ check_fails_with() {
 check_tests_of() { sed -n 's/^\(test_[A-Za-z0-9_]*\) *().*/\1/p' "$1"; }
 
 # check_run_file TIER FILE [PATTERN]: runs the tests of a file whose names match PATTERN, and records each result.
-# A file may define setup_file, teardown_file, and skip_file: what that prints is why none of its tests can run here.
+# A file may define setup_file, teardown_file, before_each (runs in the test's own subshell), and skip_file: what that
+# prints is why none of its tests can run here.
 check_run_file() {
     local tier=$1 file=$2 status work
     local id=$tier/${file##*/}
@@ -126,6 +127,7 @@ check_run_test() {
         set +m
         set -Eeuo pipefail
         trap 'printf "FAILED at %s:%s: exit status %s from: %s\n" "${BASH_SOURCE[0]}" "$LINENO" "$?" "$BASH_COMMAND" >&2' ERR
+        if defined before_each; then before_each; fi
         "$name"
     ) >"$log" 2>&1 </dev/null &
     pid=$!

@@ -52,8 +52,10 @@ leaks_cgroups() {
         -printf 'cgroup %p\n' 2>/dev/null || true
 }
 
+# Others run Berth too: beside its own places only files of the users of this run are looked for.
 leaks_files() {
-    find /tmp /var/tmp /run /dev/shm -maxdepth 1 -iname '*berth*' -printf 'file %p\n' 2>/dev/null || true
+    find /tmp /var/tmp /dev/shm -maxdepth 1 \( -user "$TEST_UID" -o -user "$TEST_SERVER_UID" \) -printf 'file %p\n' 2>/dev/null ||
+        true
     [[ ! -d /run/berth ]] || find /run/berth -mindepth 1 -printf 'file %p\n'
     [[ ! -d ${CLUSTER:-none}/spool ]] || find "$CLUSTER/spool" -mindepth 1 -name '*[0-9].[0-9]*' -printf 'file %p\n'
 }

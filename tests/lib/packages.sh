@@ -3,7 +3,7 @@
 
 declare -gA BERTH_PACKAGES=(
     [build]="g++ cmake ninja-build pkg-config libfmt-dev libcli11-dev nlohmann-json3-dev libinih-dev libseccomp-dev
-             libcap-dev libfuse3-dev libsquashfuse-dev zlib1g-dev liblzma-dev libzstd-dev liblz4-dev liblzo2-dev
+             libfuse3-dev libsquashfuse-dev zlib1g-dev liblzma-dev libzstd-dev liblz4-dev liblzo2-dev
              libslurm-dev squashfs-tools"
     [unit]="catch2"
     [slurm]="slurmd slurmctld slurm-client slurm-wlm-basic-plugins munge"

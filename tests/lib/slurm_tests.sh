@@ -5,10 +5,12 @@
 slurm_up() {
     fixtures_create
     cluster_start "$BERTH_TEST_ROOT/cluster" "$(spank_line "${1:-required}" "${2:-}")"
-    LEAKS_BEFORE=$(leaks_state)
 }
 
 slurm_down() { cluster_stop "$BERTH_TEST_ROOT/cluster"; }
+
+# Each test answers for what it leaves itself.
+before_each() { LEAKS_BEFORE=$(leaks_state); }
 
 # The line of plugstack.conf that loads our plugin; more arguments may follow.
 spank_line() { printf '%s %s/lib/berth_spank.so%s' "$1" "$BERTH_PREFIX" "${2:+ $2}"; }
@@ -16,7 +18,7 @@ spank_line() { printf '%s %s/lib/berth_spank.so%s' "$1" "$BERTH_PREFIX" "${2:+ $
 # check_clean: the node takes jobs, and nothing of the steps before is left.
 check_clean() {
     local left
-    cluster_wait_idle || fail "the node is $(sinfo --noheader --format='%T (%E)')"
+    cluster_wait_idle || fail "the node is $(sinfo --noheader --format='%T (%E)'); jobs: $(squeue --noheader)"
     left=$(leaks_since "$LEAKS_BEFORE") || fail "left behind: $left"
 }
 
@@ -35,5 +37,31 @@ batch_script() {
 # servers: the process ids of the image servers that run now.
 servers() { user_processes "$TEST_SERVER_UID"; }
 
+server_runs() { [[ -n $(servers) ]]; }
+no_servers() { [[ -z $(servers) ]]; }
+
 # our_loops: the loop devices that carry an image of ours.
 our_loops() { leaks_loops | awk '{print $3}'; }
+loop_is_used() { [[ -n $(our_loops) ]]; }
+
+# in_background COMMAND…: starts it as the test user; its process id is in $!.
+in_background() { (become_user "$@") & }
+
+step_runs() { as_user squeue --noheader --steps 2>/dev/null | grep -q '\.0 '; }
+job_exists() { [[ -n $(as_user squeue --noheader) ]]; }
+
+# batch_job SBATCH_ARGUMENT…: submits a job and waits for its end; sets JOB_STATUS. The command in JOB_WHILE_HELD is run
+# as root before the job may start.
+batch_job() {
+    local id
+    id=$(as_user sbatch --parsable ${JOB_WHILE_HELD:+--hold} "$@")
+    if [[ -n ${JOB_WHILE_HELD:-} ]]; then
+        $JOB_WHILE_HELD
+        as_user scontrol release "$id"
+    fi
+    until_true 60 job_is_over "$id" || fail "job $id does not end: $(squeue --noheader)"
+    # shellcheck disable=SC2034
+    JOB_STATUS=$(scontrol --oneliner show job "$id" | sed -n 's/.* ExitCode=\([0-9]*\):.*/\1/p' | sort -n | tail -n 1)
+}
+
+job_is_over() { [[ -z $(squeue --noheader --job="$1" 2>/dev/null) ]]; }

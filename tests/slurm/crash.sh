@@ -5,11 +5,8 @@
 setup_file() { slurm_up required; }
 teardown_file() { slurm_down; }
 
-server_runs() { [[ -n $(servers) ]]; }
-step_runs() { as_user squeue --noheader --steps 2>/dev/null | grep -q '\.0 '; }
-
 test_scancel() {
-    as_user srun -n4 --container="$DEMO" sleep 100 2>/dev/null &
+    in_background srun -n4 --container="$DEMO" sleep 100 2>/dev/null
     until_true 10 server_runs
     sleep 0.3
     check as_user scancel --user="$TEST_USER"
@@ -20,7 +17,7 @@ test_scancel() {
 test_scancel_at_once() {
     local delay
     for delay in 0.00 0.02 0.04 0.06 0.08 0.10; do
-        as_user srun -n4 --container="$DEMO" sleep 100 2>/dev/null &
+        in_background srun -n4 --container="$DEMO" sleep 100 2>/dev/null
         sleep "$delay"
         until_true 5 job_exists
         as_user scancel --user="$TEST_USER"
@@ -29,11 +26,9 @@ test_scancel_at_once() {
     check_clean
 }
 
-job_exists() { [[ -n $(as_user squeue --noheader) ]]; }
-
 test_scancel_with_the_kernels_mount() {
     need_loop
-    as_user srun -n4 --container="$ROOT_DEMO" sleep 100 2>/dev/null &
+    in_background srun -n4 --container="$ROOT_DEMO" sleep 100 2>/dev/null
     until_true 10 step_runs
     sleep 0.5
     as_user scancel --user="$TEST_USER"
@@ -41,9 +36,10 @@ test_scancel_with_the_kernels_mount() {
     check_clean
 }
 
+# What the step has not read yet, it cannot read any more: it fails, and ends.
 test_the_server_is_killed() {
     local status=0
-    as_user srun --container="$DEMO" sh -c 'while cat /etc/passwd >/dev/null; do sleep 0.1; done; exit 5' 2>/dev/null &
+    in_background srun --container="$DEMO" sh -c 'sleep 1; find / -xdev -type f -exec cat {} + >/dev/null' 2>/dev/null
     until_true 10 server_runs
     sleep 0.5
     kill -KILL "$(servers | head -n 1)"
@@ -64,7 +60,7 @@ ours() {
 # kill_ours_after DELAY IMAGE: starts a step, waits, and kills whatever of ours is alive then.
 kill_ours_after() {
     local pid
-    as_user srun -n2 --container="$2" sleep 1 >/dev/null 2>&1 &
+    in_background srun -n2 --container="$2" sleep 1 >/dev/null 2>&1
     sleep "$1"
     for pid in $(ours); do kill -KILL "$pid" 2>/dev/null || true; done
     wait $! || true
@@ -86,7 +82,7 @@ test_our_processes_are_killed_with_the_kernels_mount() {
 
 test_srun_is_killed() {
     local pid
-    as_user srun -n2 --container="$DEMO" sleep 100 2>/dev/null &
+    in_background srun -n2 --container="$DEMO" sleep 100 2>/dev/null
     until_true 10 server_runs
     for pid in $(pgrep -U "$TEST_UID" -x srun); do kill -KILL "$pid"; done
     wait $! || true
@@ -94,18 +90,18 @@ test_srun_is_killed() {
     check_clean
 }
 
-# The tasks of a step lose their parent; Slurm and we must find all of it all the same.
+# srun would wait for such a step for long; the tasks lose their parent. What is ours must go all the same.
 test_slurmstepd_is_killed() {
-    local pid
-    as_user srun -n2 --container="$DEMO" sleep 3 2>/dev/null &
+    local pid srun
+    in_background srun -n2 --container="$DEMO" sleep 2 2>/dev/null
+    srun=$!
     until_true 10 server_runs
     sleep 0.3
     for pid in $(cluster_step_daemons "$CLUSTER"); do kill -KILL "$pid"; done
-    wait $! || true
     as_user scancel --user="$TEST_USER" 2>/dev/null || true
+    end_process "$srun"
+    wait "$srun" 2>/dev/null || true
     until_true 20 no_servers || fail "the image's server outlives its step"
-    # Slurm itself may leave the step's cgroup behind after such a death; processes and mounts it may not.
+    # Slurm itself leaves a step's cgroup and socket behind after such a death; processes and mounts nobody may leave.
     check_equal "" "$(leaks_new_since "$LEAKS_BEFORE" | grep -vE '^(cgroup|file) ' || true)"
 }
-
-no_servers() { [[ -z $(servers) ]]; }

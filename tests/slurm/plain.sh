@@ -2,8 +2,8 @@
 # shellcheck disable=SC2016
 # The plugin is loaded and nobody asks for a container: everything is as without it.
 
-setup_file() { cluster_start "$BERTH_TEST_ROOT/cluster" "$(spank_line required)"; }
-teardown_file() { cluster_stop "$BERTH_TEST_ROOT/cluster"; }
+setup_file() { slurm_up required; }
+teardown_file() { slurm_down; }
 
 test_one_task() { check_output "$TEST_UID" as_user srun id -u; }
 
@@ -21,7 +21,8 @@ test_step_sees_the_host() { check_output "$(readlink /proc/self/ns/mnt)" as_user
 
 test_batch_script() {
     batch_script "$TEST_HOME/plain.sbatch" 'id -u' 'srun id -u'
-    check as_user sbatch --quiet --wait --output=plain.out plain.sbatch
+    batch_job --output=plain.out plain.sbatch
+    check_equal 0 "$JOB_STATUS"
     check_equal "$TEST_UID"$'\n'"$TEST_UID" "$(cat "$TEST_HOME/plain.out")"
 }
 

@@ -45,7 +45,7 @@ test_setuid_file() {
 
 test_file_with_capabilities() {
     check_output "setuid: no (EPERM)" step "$HOSTILE" /hostile/capable setuid
-    check_output "mount: no (EPERM)" step "$HOSTILE" /hostile/capable mount /mnt
+    check_output "mount: no (EPERM)" step "$HOSTILE" /hostile/capable mount /etc
 }
 
 test_device_node_in_the_image() {
@@ -135,7 +135,7 @@ test_only_the_standard_descriptors() {
 # The one process of ours that lives as long as the step is out of the user's reach.
 test_the_server_cannot_be_touched() {
     local server
-    as_user srun --container="$DEMO" sleep 3 &
+    in_background srun --container="$DEMO" sleep 3
     until_true 5 server_runs
     server=$(servers | head -n 1)
     check_equal "trace: no (EPERM)" "$(as_user "$FIXTURES/probe" trace "$server")"
@@ -150,13 +150,11 @@ test_the_server_cannot_be_touched() {
     check_clean
 }
 
-server_runs() { [[ -n $(servers) ]]; }
-
 # The server's memory counts as the step's: it is in a cgroup of the step, and goes when the step goes.
 test_the_server_is_in_the_steps_cgroup() {
     local server
     [[ $CLUSTER_PROCTRACK == cgroup ]] || skip "no memory cgroup here: Slurm runs with proctrack/$CLUSTER_PROCTRACK"
-    as_user srun --container="$DEMO" sleep 3 &
+    in_background srun --container="$DEMO" sleep 3
     until_true 5 server_runs
     sleep 0.5
     server=$(servers | head -n 1)
@@ -220,7 +218,7 @@ test_an_image_replaced_while_50_steps_start() {
     kill "$loop" 2>/dev/null || true
     wait "$loop" 2>/dev/null || true
     check_equal 50 "$(grep -c '^status' "$out")" "steps that ended"
-    check_equal "" "$(grep -E '^NAME=' "$out" | grep -vE '^NAME="(Berth demo|Other)"$')" "what the steps saw"
+    check_equal "" "$(grep '^NAME=' "$out" | grep -vE '^NAME="(Berth demo|Other)"$' || true)" "what the steps saw"
     check_no_match 'Debian' "$(cat "$out")"
     check_clean
 }

@@ -138,6 +138,7 @@ const std::vector<Row> kRows = {
     {"if [ -z \"$A\" ]; then fi", std::nullopt},
     {"if [ -z \"$A\" ]; then :; else fi", std::nullopt},
     {"if [ -z $A ]; then X=1; fi", std::nullopt},
+    {"if [ -z \"$A\" ]; false; then X=1; fi", std::nullopt},
     {"if [ -d /tmp ]; then X=1; fi", std::nullopt},
     {"if [ -z \"$A\" -a b ]; then X=1; fi", std::nullopt},
     {"if [ -z \"$A\"; then X=1; fi", std::nullopt},
