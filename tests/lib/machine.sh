@@ -1,23 +1,24 @@
 # shellcheck shell=bash
 # What this machine allows, found by trying. Each need_* of a test skips with the reason. Sourced after user.sh, check.sh.
 
-# fuse_for_user: lets the test user open /dev/fuse, as a desktop or a cluster node does. Where its mode forbids that, a
-# node with mode 0666 on a tmpfs of ours is mounted over it, in the mount namespace of this run only.
+# fuse_for_user FOLDER: lets the test user open /dev/fuse, as a desktop or a cluster node does. Where its mode forbids that, a
+# node with mode 0666 on a tmpfs of ours, at FOLDER, is mounted over it, in the mount namespace of this run only.
 fuse_for_user() {
-    local folder=$BERTH_TEST_ROOT/dev
+    local folder=$1
     user_opens_fuse && return 0
     [[ -e /dev/fuse ]] || return 0
     mkdir "$folder"
     mount -t tmpfs -o mode=0755,nosuid berth-test-dev "$folder"
     if mknod -m 0666 "$folder/fuse" c 10 229 2>/dev/null; then mount --bind "$folder/fuse" /dev/fuse; fi
-    user_opens_fuse || fuse_as_before
+    user_opens_fuse || fuse_as_before "$folder"
 }
 
+# fuse_as_before FOLDER
 fuse_as_before() {
-    mountpoint -q "$BERTH_TEST_ROOT/dev" || return 0
+    mountpoint -q "$1" || return 0
     if grep -q ' /dev/fuse ' /proc/self/mountinfo; then umount -l /dev/fuse; fi
-    umount -l "$BERTH_TEST_ROOT/dev"
-    rmdir "$BERTH_TEST_ROOT/dev"
+    umount -l "$1"
+    rmdir "$1"
 }
 
 # Lists the FUSE connections of the machine, by which a server that outlives its mount is found.

@@ -16,9 +16,9 @@ tier_files() {
 }
 
 tier_userns() {
-    fuse_for_user
+    fuse_for_user "$BERTH_TEST_ROOT/dev"
     tier_files userns
-    fuse_as_before
+    fuse_as_before "$BERTH_TEST_ROOT/dev"
 }
 
 tier_root() { tier_files root; }

@@ -1,0 +1,30 @@
+# shellcheck shell=bash
+# A Slurm step with and without --container. Sourced by run.
+
+measure_step() {
+    local tasks folder=$TEST_HOME/bench
+    [[ -e $folder/demo.sif ]] || exec_images "$folder"
+    cluster_detect "$BENCH_ROOT/cluster"
+    cluster_start "$BENCH_ROOT/cluster" \
+        "required $BERTH_PREFIX/lib/berth_spank.so config=$BENCH_ROOT/berth.conf" || die "the Slurm for the steps does not start"
+    heading "a step of /bin/busybox true, Slurm $(slurmd -V | awk '{print $2}'), proctrack/$CLUSTER_PROCTRACK (ms)"
+    say "  in one allocation, so that no job is scheduled in between; 'added' is the median of the differences"
+    for tasks in 1 8 64; do step_tasks "$tasks" "$folder"; done
+    cluster_stop "$BENCH_ROOT/cluster"
+}
+
+# step_tasks N FOLDER
+step_tasks() {
+    local tasks=$1 folder=$2 COMMANDS_AS='step_in_job'
+    local srun=(srun --quiet --overlap --chdir=/ -n "$tasks")
+    say
+    commands_begin
+    command_add "$tasks tasks, no container" "${srun[@]}" /bin/busybox true
+    command_add "$tasks tasks, image of the user's (FUSE)" "${srun[@]}" --container="$folder/demo.sif" /bin/busybox true
+    command_add "$tasks tasks, image of root's (kernel)" "${srun[@]}" --container="$BENCH_ROOT/demo.sif" /bin/busybox true
+    command_add "$tasks tasks, folder" "${srun[@]}" --container="$folder/tree" /bin/busybox true
+    commands_samples --rounds "$(rounds 20 3)" --warm-up 1 --pause-ms 100 |
+        awk -v base="$tasks tasks, no container" -v tasks="$tasks" -f "$BENCH/parts/table.awk"
+}
+
+step_in_job() { as_user salloc --quiet --chdir=/ -n "$tasks" "$@"; }
