@@ -56,7 +56,7 @@ Result<JobContext> context_of_process() {
 Result<std::unique_ptr<UserSide>> user_side_of(const JobContext& job) {
     if (!job.privileged) return direct_user_side();
     BERTH_TRY(const UniqueFd here, open_at(AT_FDCWD, ".", O_PATH | O_DIRECTORY));
-    return agent_user_side({job.uid, job.gid, job.groups}, here.get());
+    return agent_user_side({job.uid, job.gid, job.groups}, std::nullopt, here.get());
 }
 
 /// The command line inside the container.

@@ -12,8 +12,9 @@
 namespace berth {
 namespace {
 
-// Opening on a slow network file system may take long; a step that waits longer than this is not coming.
-constexpr std::chrono::milliseconds kAnswerTime{60'000};
+// For all answers together: opening on a slow network file system may take long. Well below Slurm's
+// UnkillableStepTimeout (60 s): a step that is cancelled meanwhile must end before Slurm gives the node up.
+constexpr std::chrono::seconds kAnswerTime{40};
 
 enum class Call : std::uint64_t { open_image = 1, open_sources, usable_devices, read_container };
 
@@ -108,11 +109,11 @@ Status dispatch(UserSide& side, const Message& message, Answer& answer) {
 }
 
 /// The agent's life: become the user, be confined, answer until the owner's end is closed.
-int serve(int socket, const Identity& identity, int working_directory, pid_t owner) {
+int serve(int socket, const Identity& identity, std::optional<uid_t> guard, int working_directory, pid_t owner) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     const auto ready = [&]() -> Status {
         BERTH_CHECK(close_other_fds({socket, working_directory}));
-        BERTH_CHECK(become(identity));
+        BERTH_CHECK(become(identity, guard));
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // becoming another user cleared it
         if (::getppid() != owner) return Error{Category::system, ESRCH, "the owner is gone"};
         ::prctl(PR_SET_DUMPABLE, 0);
@@ -222,7 +223,8 @@ private:
                                              : Error{Category::image, error.number, "the process that reads the image died: the image may be crafted"};
         };
         if (auto sent = send_message(socket_.get(), call.data(), fds); !sent) return lost(std::move(sent).error());
-        auto answer = receive_message(socket_.get(), kAnswerTime);
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline_ - std::chrono::steady_clock::now());
+        auto answer = receive_message(socket_.get(), std::max(left, std::chrono::milliseconds{0}));
         if (!answer) return lost(std::move(answer).error());
         Unpacker unpacker(answer->data);
         if (unpacker.number() == 0) return unpack_error(unpacker);
@@ -250,15 +252,16 @@ private:
 
     UniqueFd socket_;
     Child child_;
+    std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::now() + kAnswerTime;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<UserSide>> agent_user_side(const Identity& identity, int working_directory) {
+Result<std::unique_ptr<UserSide>> agent_user_side(const Identity& identity, std::optional<uid_t> guard, int working_directory) {
     BERTH_TRY(auto sockets, socket_pair());
     const int theirs = sockets.second.get();
     const pid_t owner = ::getpid();
-    BERTH_TRY(auto child, Child::fork([&] { return serve(theirs, identity, working_directory, owner); }));
+    BERTH_TRY(auto child, Child::fork([&] { return serve(theirs, identity, guard, working_directory, owner); }));
     return std::unique_ptr<UserSide>(std::make_unique<AgentUserSide>(std::move(sockets.first), std::move(child)));
 }
 

@@ -39,7 +39,9 @@ SiteNames look_up(const config::SiteConfig& site) {
     return names;
 }
 
-Result<std::pair<uid_t, gid_t>> server_account(const config::SiteConfig& site) {
+}  // namespace
+
+Result<std::pair<uid_t, gid_t>> image_server_account(const config::SiteConfig& site) {
     const std::string& name = site.image_server_user.value;
     const std::string where = site.image_server_user.origin.to_string() + ": image server user = " + name;
     std::optional<std::pair<uid_t, gid_t>> account;
@@ -55,6 +57,8 @@ Result<std::pair<uid_t, gid_t>> server_account(const config::SiteConfig& site) {
         return Error{Category::config, 0, where + ": the image server must not run as root"};
     return *account;
 }
+
+namespace {
 
 std::string passwd_field(std::string text) {
     std::replace_if(text.begin(), text.end(), [](char c) { return c == ':' || c == '\n'; }, ' ');
@@ -113,7 +117,7 @@ Result<Prepared> prepare(const Considered& considered, const config::SiteConfig&
                          int prepared_namespace) {
     RunnerInputs inputs{side, job.privileged, considered.image.fd.get(), considered.image.info,
                         caller_entries(considered.decision, job), std::nullopt, prepared_namespace};
-    if (considered.decision.driver == Driver::fuse) { BERTH_TRY(inputs.server, server_account(site)); }
+    if (considered.decision.driver == Driver::fuse) { BERTH_TRY(inputs.server, image_server_account(site)); }
     // Modes of what is made must not depend on the caller's umask, which the command gets back.
     const mode_t callers = ::umask(0022);
     RealRunner runner(std::move(inputs));

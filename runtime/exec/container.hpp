@@ -21,6 +21,9 @@ namespace berth {
 /// True when this process may make mounts as root of the host: uid 0 with CAP_SYS_ADMIN.
 [[nodiscard]] bool has_host_privilege();
 
+/// The account of the image server, as berth.conf names it. Category::config when this node has no such user.
+[[nodiscard]] Result<std::pair<uid_t, gid_t>> image_server_account(const config::SiteConfig& site);
+
 /// A request with all that was decided about it.
 struct Considered {
     OpenedImage image;

@@ -21,7 +21,7 @@ namespace berth {
 namespace {
 
 constexpr int kLoopTries = 64;           // others may take the free device between our question and our claim
-constexpr std::chrono::seconds kServerTime{30};
+constexpr std::chrono::seconds kServerTime{15};
 
 Error loop_error(const std::string& what) {
     const Category category = errno == ENOENT || errno == ENXIO ? Category::unsupported : Category::system;

@@ -15,11 +15,11 @@ namespace {
 
 constexpr int kLastCapabilityNumber = 63;  // two 32-bit words; the kernel says EINVAL past its own last
 
-Status read_back(const Identity& identity) {
+Status read_back(const Identity& identity, uid_t real) {
     uid_t ruid = 0, euid = 0, suid = 0;
     gid_t rgid = 0, egid = 0, sgid = 0;
     if (::getresuid(&ruid, &euid, &suid) != 0 || ::getresgid(&rgid, &egid, &sgid) != 0) return errno_error("getresuid");
-    const bool same = ruid == identity.uid && euid == identity.uid && suid == identity.uid && rgid == identity.gid &&
+    const bool same = ruid == real && euid == identity.uid && suid == real && rgid == identity.gid &&
                       egid == identity.gid && sgid == identity.gid;
     if (!same) return Error{Category::internal, EPERM, "the process did not become the user"};
     std::vector<gid_t> now(static_cast<std::size_t>(std::max(0, ::getgroups(0, nullptr))));
@@ -48,12 +48,13 @@ int keep_capabilities(std::uint32_t kept) noexcept {
 
 }  // namespace
 
-Status become(const Identity& identity) {
+Status become(const Identity& identity, std::optional<uid_t> guard) {
+    const uid_t real = guard.value_or(identity.uid);
     // Order: groups need the privilege that the uid change gives up.
     if (::setgroups(identity.groups.size(), identity.groups.data()) != 0) return errno_error("setgroups");
     if (::setresgid(identity.gid, identity.gid, identity.gid) != 0) return errno_error("setresgid");
-    if (::setresuid(identity.uid, identity.uid, identity.uid) != 0) return errno_error("setresuid");
-    return read_back(identity);
+    if (::setresuid(real, identity.uid, real) != 0) return errno_error("setresuid");
+    return read_back(identity, real);
 }
 
 int drop_bounding_set() noexcept {

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <vector>
 
 #include "runtime/base/result.hpp"
@@ -17,7 +18,9 @@ struct Identity {
 
 /// Becomes `identity` in every id of this process, and reads the ids back. Needs CAP_SETUID and CAP_SETGID, or to be
 /// that identity already. Only for processes of one thread.
-[[nodiscard]] Status become(const Identity& identity);
+/// With `guard`, the real and saved user ids become that uid instead: the process acts on files as `identity`, and
+/// processes of that user can neither signal nor stop it (kill(2) looks at real and saved ids).
+[[nodiscard]] Status become(const Identity& identity, std::optional<uid_t> guard = std::nullopt);
 
 /// Empties the bounding set and reads it back. Needs CAP_SETPCAP (or an empty bounding set).
 /// No allocation: may run between fork and exec of a threaded process. \return 0 or an errno value.

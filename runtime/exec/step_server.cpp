@@ -28,7 +28,8 @@ Result<StepOutcome> outcome_of(const StepRequest& step, int working_directory, c
     job.working_directory = path;
     if (!has_host_privilege())
         return Error{Category::unsupported, EPERM, "slurmstepd lacks CAP_SYS_ADMIN: slurmd must run as root"};
-    BERTH_TRY(const auto side, agent_user_side(step.identity, working_directory));
+    BERTH_TRY(const auto account, image_server_account(site));
+    BERTH_TRY(const auto side, agent_user_side(step.identity, account.first, working_directory));
     BERTH_TRY(const auto considered, consider(request, site, job, *side));
     StepOutcome outcome;
     if (request.explain != Explain::off) {

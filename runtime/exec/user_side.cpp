@@ -138,7 +138,8 @@ DirectoryStream open_stream(int directory, const char* name) {
 }
 
 bool usable(int directory, const char* name) {
-    return ::faccessat(directory, name, R_OK, 0) == 0 || ::faccessat(directory, name, W_OK, 0) == 0;
+    // Effective ids: the real ones may be a guard's.
+    return ::faccessat(directory, name, R_OK, AT_EACCESS) == 0 || ::faccessat(directory, name, W_OK, AT_EACCESS) == 0;
 }
 
 /// A folder beneath /dev with a character device that the caller may use, at most two levels down.

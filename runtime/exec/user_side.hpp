@@ -59,8 +59,10 @@ public:
 
 /// Forks a process that becomes `identity` for good, drops every capability, confines itself with seccomp and answers
 /// from there. It starts in the folder `working_directory` (O_PATH; -1: "/"), and dies with its owner.
+/// `guard`: see become(); without it the user could stop the process, and slurmstepd with it for as long as it waits.
 /// Needs root. A crash, a lie or silence of it is an error of the call, never more.
-[[nodiscard]] Result<std::unique_ptr<UserSide>> agent_user_side(const Identity& identity, int working_directory);
+[[nodiscard]] Result<std::unique_ptr<UserSide>> agent_user_side(const Identity& identity, std::optional<uid_t> guard,
+                                                                int working_directory);
 
 /// Fills what the deciding process must see for itself: path, device, inode, sizes, owner, root_controlled;
 /// and checks what the reader said (offset, bytes) against the file.

@@ -199,7 +199,7 @@ Status apply_environment(Request& request, std::span<const std::string> environm
 
 std::string options_markdown() {
     std::string text =
-        "# Options\n\nMade from the option table (`berth options --markdown`); do not edit.\n\n"
+        "# Options\n\nMade from the option table (`berth options`); do not edit.\n\n"
         "| command line | srun, sbatch, salloc | environment | meaning |\n|---|---|---|---|\n";
     for (const Option& option : options()) {
         std::string argument = option.needs_argument()    ? "=" + std::string(option.argument)

@@ -42,12 +42,6 @@ enum class End { orderly, killed };
 
 // --- one try, in a process of its own -------------------------------------------------------------------------------
 
-struct Try {
-    std::unique_ptr<UserSide> side;
-    Considered considered;
-    RunnerInputs inputs;
-};
-
 JobContext context_of(const Setting& setting) {
     const Identity identity = setting.user.value_or(Identity{::geteuid(), ::getegid(), {}});
     JobContext job = job_context(identity);
@@ -148,6 +142,14 @@ std::optional<pid_t> session_of(const std::string& pid) {
     return static_cast<pid_t>(std::atol(fields[3].c_str()));
 }
 
+/// The effective user. Not the owner of /proc/PID, which is root where the process may not be traced.
+std::optional<uid_t> user_of(const std::string& pid) {
+    const auto status = read_file("/proc/" + pid + "/status", 8192);
+    const auto at = status ? status->find("\nUid:\t") : std::string::npos;
+    if (at == std::string::npos) return std::nullopt;
+    return static_cast<uid_t>(std::strtoul(split(status->substr(at + 6), '\t')[1].c_str(), nullptr, 10));
+}
+
 /// Image servers of the user that serves here, and every process of the session.
 void add_processes(Lines& lines, uid_t server, pid_t session) {
     for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
@@ -155,10 +157,9 @@ void add_processes(Lines& lines, uid_t server, pid_t session) {
         if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
         const auto its_session = session_of(pid);
         const auto name = read_file("/proc/" + pid + "/comm", 64);
-        struct stat st {};
-        if (!its_session || !name || ::stat(entry.path().c_str(), &st) != 0) continue;
-        const bool is_server = st.st_uid == server && name->starts_with("berth-fuse");
-        if (is_server || (session > 0 && *its_session == session)) lines.push_back("process " + pid + ": " + std::string(trim(split(*name, '\n')[0])));
+        if (!its_session || !name) continue;
+        const bool is_server = name->starts_with("berth-fuse") && user_of(pid) == server;
+        if (is_server || (session > 0 && *its_session == session)) lines.push_back("process " + pid + ": " + split(*name, '\n')[0]);
     }
 }
 

@@ -4,10 +4,8 @@
 measure_exec() {
     local folder=$TEST_HOME/bench
     exec_images "$folder"
-    fuse_for_user
     exec_unprivileged "$folder"
     exec_root "$folder"
-    fuse_as_before
 }
 
 # The same small root folder for everybody, as a folder, an image of the user's and an image that only root can change.
@@ -40,7 +38,7 @@ exec_unprivileged() {
     peer_add "crun, folder" crun --root "$folder/crun" --cgroup-manager=disabled run -b "$folder/bundle" bench
     peer_add "ch-run, folder" ch-run "$folder/tree" -- /bin/true
     peer_add "apptainer" apptainer exec "$folder/demo.sif" /bin/true
-    commands_run "bwrap, folder" --rounds "$(rounds 50 5)" --warm-up 3 --pause-ms 20
+    TABLE='-v memory=1' commands_run "bwrap, folder" --rounds "$(rounds 50 5)" --warm-up 3 --pause-ms 20
     say "  the image server's peak: $(server_peak "$TEST_UID" as_user "$berth" exec "$folder/demo.sif" sleep 1) MiB"
 }
 
@@ -56,6 +54,6 @@ exec_root() {
     peer_add "crun, folder" crun --cgroup-manager=disabled run -b "$BENCH_ROOT/bundle" "berth-bench-$$"
     peer_add "ch-run, folder" env USER=root ch-run "$BENCH_ROOT/tree" -- /bin/true
     peer_add "apptainer" apptainer exec "$BENCH_ROOT/demo.sif" /bin/true
-    commands_run "bwrap, folder" --rounds "$(rounds 50 5)" --warm-up 3 --pause-ms 20
+    TABLE='-v memory=1' commands_run "bwrap, folder" --rounds "$(rounds 50 5)" --warm-up 3 --pause-ms 20
     say "  the image server's peak: $(server_peak "$TEST_SERVER_UID" "${berth[@]}" "$folder/demo.sif" sleep 1) MiB"
 }

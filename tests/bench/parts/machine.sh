@@ -24,16 +24,16 @@ peer_versions() {
 
 peer_version() { env USER="${USER:-root}" "$1" --version 2>&1 </dev/null | grep -oE '[0-9]+(\.[0-9]+)+' | head -n 1 || true; }
 
-# server_peak UID COMMAND…: MiB, the largest resident set of the image server of a command that runs for a second.
-# What is still running is ended by its own end.
+# server_peak UID COMMAND…: MiB, the largest resident set of the image server of a command, looked at while that runs.
 server_peak() {
-    local uid=$1 pid='' peak='' deadline
+    local uid=$1 pid='' seen='' peak='' deadline
     shift
     "$@" >/dev/null 2>&1 </dev/null &
     deadline=$((SECONDS + 60))
     while ((SECONDS < deadline)) && alive $!; do
         pid=$(pgrep -n -x -U "$uid" berth-fuse) || { sleep 0.05; continue; }
-        peak=$(awk '/^VmHWM/ {printf "%.1f", $2 / 1024}' "/proc/$pid/status" 2>/dev/null) || true
+        seen=$(awk '/^VmHWM/ {printf "%.1f", $2 / 1024}' "/proc/$pid/status" 2>/dev/null) || true
+        peak=${seen:-$peak}
         sleep 0.1
     done
     wait $! || true

@@ -23,8 +23,7 @@ step_tasks() {
     command_add "$tasks tasks, image of the user's (FUSE)" "${srun[@]}" --container="$folder/demo.sif" /bin/busybox true
     command_add "$tasks tasks, image of root's (kernel)" "${srun[@]}" --container="$BENCH_ROOT/demo.sif" /bin/busybox true
     command_add "$tasks tasks, folder" "${srun[@]}" --container="$folder/tree" /bin/busybox true
-    commands_samples --rounds "$(rounds 20 3)" --warm-up 1 --pause-ms 100 |
-        awk -v base="$tasks tasks, no container" -v tasks="$tasks" -f "$BENCH/parts/table.awk"
+    TABLE="-v tasks=$tasks" commands_run "$tasks tasks, no container" --rounds "$(rounds 20 3)" --warm-up 1 --pause-ms 100
 }
 
 step_in_job() { as_user salloc --quiet --chdir=/ -n "$tasks" "$@"; }

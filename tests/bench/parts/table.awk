@@ -1,4 +1,4 @@
-# A table from timer's lines: a row a command, in the order of their first runs sorted as given, times in ms.
+# A table: a row a command, times in ms. The first file is the list of commands, the second what timer printed.
 #   base=NAME    adds the median of the ratios to that command's run in the same round
 #   memory=1     adds the largest resident set
 #   tasks=N      instead: the median of the differences to base, a step and a task
@@ -9,7 +9,7 @@ function median(list, n,    i, j, t) {
     return n % 2 ? list[(n + 1) / 2] : (list[n / 2] + list[n / 2 + 1]) / 2
 }
 BEGIN { FS = "\t"; scale = unit == "s" ? 1 : 1000; form = unit == "s" ? "%9.3f" : "%9.2f" }
-!($1 in count) { names[++rows] = $1; count[$1] = 0 }
+NR == FNR { names[++rows] = $1; count[$1] = 0; next }
 $5 != 0 { failed[$1]++; next }
 {
     time[$1, $2] = $3 * scale

@@ -3,7 +3,8 @@
 #
 #   commands_begin                    an empty list
 #   command_add NAME COMMAND…         adds one, if it works; otherwise says why not. COMMANDS_AS runs it (as_user)
-#   commands_run BASE [TIMER_OPTION…] runs them by turns and prints the table; ratios are to BASE
+#   command_list NAME COMMAND…        adds one untried
+#   commands_run BASE [TIMER_OPTION…] runs them by turns and prints the table, with ratios to BASE
 
 commands_begin() {
     BENCH_COMMANDS=$BENCH_ROOT/commands
@@ -14,26 +15,29 @@ command_add() {
     local name=$1 why
     shift
     if why=$(${COMMANDS_AS:-} "$@" 2>&1 >/dev/null </dev/null); then
-        (IFS=$'\t'; printf '%s\t%s\n' "$name" "$*") >>"$BENCH_COMMANDS"
+        command_list "$name" "$@"
     else
         say "  not measured: $name: $(tail -n 1 <<<"${why:-it failed and says nothing}")"
     fi
 }
+
+# command_list NAME COMMAND…: adds it untried.
+command_list() { (IFS=$'\t'; printf '%s\n' "$*") >>"$BENCH_COMMANDS"; }
 
 # The program is asked for first, so that a peer that is not installed is called that.
 peer_add() {
     if command -v "$2" >/dev/null; then command_add "$@"; else say "  not measured: $1: $2 is not installed"; fi
 }
 
-# commands_samples [TIMER_OPTION…]: the runs, as timer prints them.
-commands_samples() {
-    ${COMMANDS_AS:-} "$BENCH_ROOT/timer" "$@" <"$BENCH_COMMANDS" 2>>"$BENCH_ROOT/stderr"
-}
-
+# commands_run BASE [TIMER_OPTION…]; TABLE holds more of table.awk's variables.
 commands_run() {
-    local base=$1
+    local base=$1 samples=$BENCH_ROOT/samples
     shift
-    commands_samples "$@" | awk -v base="$base" -v memory=1 -f "$BENCH/parts/table.awk"
+    [[ -s $BENCH_COMMANDS ]] || return 0
+    ${COMMANDS_AS:-} "$BENCH_ROOT/timer" "$@" <"$BENCH_COMMANDS" >"$samples" 2>>"$BENCH_ROOT/stderr" ||
+        warn "timer failed: $(tail -n 1 "$BENCH_ROOT/stderr")"
+    # shellcheck disable=SC2086
+    awk -v base="$base" ${TABLE:-} -f "$BENCH/parts/table.awk" "$BENCH_COMMANDS" "$samples"
 }
 
 # rounds DEFAULT SHORT: how many.

@@ -1,0 +1,222 @@
+// What will be done, in which order, compared as a whole.
+#include "runtime/plan/plan.hpp"
+
+#include "decision_fixture.hpp"
+
+using namespace berth;
+using namespace berth::test;
+using namespace berth::effect;
+
+namespace {
+
+/// A decision with nothing but the image in it.
+Decision bare() {
+    Decision decision;
+    decision.proc = decision.sys = decision.passwd = decision.group = decision.resolv_conf = false;
+    decision.devices = Devices::image;
+    decision.tmp = Tmp::image;
+    decision.working_directory = "/work";
+    return decision;
+}
+
+/// The names of a plan's steps, with "phase:" where the phase changes.
+std::string names_of(const Plan& plan) {
+    std::string text, phase;
+    for (const auto& step : plan.steps) {
+        if (phase != to_string(step.phase)) text += std::string(phase.empty() ? "" : " ") + (phase = to_string(step.phase)) + ":";
+        text += std::string(" ") + name_of(step.effect);
+    }
+    return text;
+}
+
+template <class T>
+std::vector<T> effects_of(const Plan& plan) {
+    std::vector<T> found;
+    for (const auto& step : plan.steps)
+        if (const auto* each = std::get_if<T>(&step.effect)) found.push_back(*each);
+    return found;
+}
+
+std::string binds_of(const Plan& plan) {
+    std::string text;
+    for (const auto& bind : effects_of<Bind>(plan)) {
+        const SourceSpec& source = plan.sources.at(bind.source);
+        text += source.path + ":" + bind.destination + (bind.read_only ? ":ro" : "") + (source.required ? "" : "?") + " ";
+        CHECK_FALSE(bind.devices);
+    }
+    return text;
+}
+
+JobContext job_of(const Who& who) {
+    JobContext job = Situation().job;
+    who.put_into(job);
+    job.working_directory = "/work";
+    return job;
+}
+
+}  // namespace
+
+TEST_CASE("plan: the smallest one, for a user by the command") {
+    Decision decision = bare();
+    decision.driver = Driver::fuse_as_user;
+    decision.mount_slave = false;
+    const Plan expected{{},
+                        {{Phase::prepare, NewNamespaces{true, 1000, 1001, false}},
+                         {Phase::prepare, MountImage{Driver::fuse_as_user, 32768, 4096}},
+                         {Phase::prepare, OpenSources{}},
+                         {Phase::prepare, LayerMountPoints{{}, false, false}},
+                         {Phase::prepare, PivotRoot{}},
+                         {Phase::enter, DropBoundingSet{}},
+                         {Phase::user, ChangeDirectory{"/work", false, "/"}},
+                         {Phase::user, DropCapabilities{}},
+                         {Phase::user, NoNewPrivileges{}},
+                         {Phase::user, CloseDescriptors{}}}};
+    const Plan plan = make_plan(decision, Situation().image, job_of(kEverybody[0]), {});
+    CHECK(plan == expected);
+    Plan other = expected;
+    std::swap(other.steps[0], other.steps[1]);
+    CHECK_FALSE(plan == other);
+}
+
+TEST_CASE("plan: a step of Slurm's, whole") {
+    Decision decision = bare();
+    decision.driver = Driver::kernel_squashfs;
+    decision.proc = decision.passwd = true;
+    decision.home = {DecidedHome::Kind::fresh, {}, "/home/ada"};
+    decision.binds = {{"/data", "/in", true, true}, {"/opt", "/opt", false, false}};
+    decision.working_directory_required = true;
+    const Plan expected{{{"/proc", true}, {"/data", true}, {"/opt", false}},
+                        {{Phase::prepare, MountImage{Driver::kernel_squashfs, 32768, 4096}},
+                         {Phase::prepare, OpenSources{}},
+                         {Phase::prepare, NewNamespaces{false, 1000, 1001, true}},
+                         {Phase::prepare, LayerMountPoints{{{"/proc", false}, {"/home/ada", false}, {"/in", false}, {"/opt", true}, {"/work", true}}, true, false}},
+                         {Phase::prepare, Bind{0, "/proc", false, false}},
+                         {Phase::prepare, MountTmpfs{"/home/ada", 0700, 1000, 1001}},
+                         {Phase::prepare, Bind{1, "/in", true, false}},
+                         {Phase::prepare, Bind{2, "/opt", false, false}},
+                         {Phase::prepare, MakeFolder{"/work"}},
+                         {Phase::prepare, PivotRoot{}},
+                         {Phase::enter, EnterNamespaces{}},
+                         {Phase::enter, DropBoundingSet{}},
+                         {Phase::user, ChangeDirectory{"/work", true, "/home/ada"}},
+                         {Phase::user, DropCapabilities{}},
+                         {Phase::user, NoNewPrivileges{}},
+                         {Phase::user, CloseDescriptors{}}}};
+    CHECK(make_plan(decision, Situation().image, job_of(kEverybody[2]), {}) == expected);
+}
+
+TEST_CASE("plan: the order of the steps, for everybody") {
+    for (const Who& who : kEverybody) {
+        INFO(who.name);
+        Situation now;
+        who.put_into(now.job);
+        const Decision decision = now.with("bind", "/data").decide();
+        const std::string names = names_of(make_plan(decision, now.image, now.job, {}));
+        // Root copies the host's mounts before it leaves its namespace; a user may copy only what his own holds.
+        const std::string begin = who.privileged ? "prepare: MountImage OpenSources NewNamespaces LayerMountPoints "
+                                                 : "prepare: NewNamespaces MountImage OpenSources LayerMountPoints ";
+        const std::string folder = who.launch == Launch::slurm ? "MakeFolder " : "";
+        const std::string enter = who.launch == Launch::slurm ? "enter: EnterNamespaces DropBoundingSet " : "enter: DropBoundingSet ";
+        CHECK(names == begin + "Bind Bind MakeDevices Bind Bind Bind Bind Bind " + folder + "PivotRoot " + enter +
+                           "user: ChangeDirectory DropCapabilities NoNewPrivileges CloseDescriptors");
+        CHECK(effects_of<NewNamespaces>(make_plan(decision, now.image, now.job, {}))[0].user == !who.privileged);
+    }
+}
+
+TEST_CASE("plan: the site's binds, then the working directory, then the user's, then the batch script") {
+    Situation now;
+    now.with_site("bind path = /etc/hosts\nconfig resolv_conf = no\n").with("bind", "/data/run/sub,/x:/y:ro");
+    now.job.launch = Launch::slurm;
+    now.job.privileged = true;
+    now.job.batch_script = "/spool/script";
+    const Plan plan = make_plan(now.decide(), now.image, now.job, {});
+    CHECK(binds_of(plan) ==
+          "/proc:/proc /sys:/sys /tmp:/tmp? /var/tmp:/var/tmp? /home/ada:/home/ada /etc/hosts:/etc/hosts? /data/run:/data/run? "
+          "/data/run/sub:/data/run/sub /x:/y:ro /spool/script:/spool/script:ro ");
+    CHECK(effects_of<MakeFolder>(plan) == std::vector<MakeFolder>{{"/data/run"}});
+}
+
+TEST_CASE("plan: every mount has its mount point, in the same order, and every source is used once") {
+    for (const Who& who : kEverybody) {
+        INFO(who.name);
+        Situation now;
+        who.put_into(now.job);
+        now.job.batch_script = "/spool/script";
+        now.with("bind", "/x:/y");
+        const Plan plan = make_plan(now.decide(), now.image, now.job, {{"fuse", "nvidia0"}, true, true});
+        std::vector<MountPoint> expected;
+        std::vector<std::size_t> used(plan.sources.size(), 0);
+        for (const auto& step : plan.steps) {
+            if (const auto* bind = std::get_if<Bind>(&step.effect)) {
+                expected.push_back({bind->destination, !plan.sources.at(bind->source).required});
+                ++used.at(bind->source);
+            } else if (const auto* tmpfs = std::get_if<MountTmpfs>(&step.effect)) {
+                expected.push_back({tmpfs->destination, false});
+            } else if (const auto* folder = std::get_if<MakeFolder>(&step.effect)) {
+                expected.push_back({folder->path, true});
+            } else if (const auto* devices = std::get_if<MakeDevices>(&step.effect)) {
+                expected.push_back({"/dev", false});
+                for (const auto& node : devices->nodes) {
+                    ++used.at(node.source);
+                    CHECK(plan.sources[node.source].path == "/dev/" + node.name);
+                    CHECK_FALSE(plan.sources[node.source].required);
+                }
+            }
+        }
+        const auto layers = effects_of<LayerMountPoints>(plan);
+        REQUIRE(layers.size() == 1);
+        CHECK(layers[0].points == expected);
+        CHECK(std::ranges::count(used, std::size_t{1}) == static_cast<std::ptrdiff_t>(used.size()));
+    }
+}
+
+TEST_CASE("plan: /dev") {
+    const auto names = [](Devices devices, const HostFacts& host) {
+        Decision decision = bare();
+        decision.devices = devices;
+        std::string text;
+        for (const auto& each : effects_of<MakeDevices>(make_plan(decision, {}, {}, host))) {
+            for (const auto& node : each.nodes) text += node.name + " ";
+            for (const auto& link : each.links) text += link.name + ">" + link.target + " ";
+        }
+        return text;
+    };
+    const std::string links = "fd>/proc/self/fd stdin>fd/0 stdout>fd/1 stderr>fd/2 ";
+    const HostFacts host{{"fuse", "nvidia0"}, true, true};
+    CHECK(names(Devices::image, host).empty());
+    CHECK(names(Devices::minimal, host) == "null zero random urandom tty shm " + links);
+    CHECK(names(Devices::minimal, {{"fuse"}, false, false}) == "null zero random urandom tty " + links);
+    CHECK(names(Devices::host, host) == "null zero random urandom tty shm full pts fuse nvidia0 " + links + "ptmx>pts/ptmx ");
+    CHECK(names(Devices::host, {{}, false, false}) == "null zero random urandom tty full " + links);
+}
+
+TEST_CASE("plan: fresh folders, and where the command starts") {
+    Situation now;
+    now.job.uid = 1000;
+    const Plan plan = make_plan(now.with("contain").decide(), now.image, now.job, {});
+    CHECK(effects_of<MountTmpfs>(plan) ==
+          std::vector<MountTmpfs>{{"/tmp", 01777, 0, 0}, {"/var/tmp", 01777, 0, 0}, {"/home/ada", 0700, 1000, 1001}});
+    CHECK(effects_of<ChangeDirectory>(plan) == std::vector<ChangeDirectory>{{"/home/ada", false, "/home/ada"}});
+    now.with("no-home").with("pwd", "/x");
+    CHECK(effects_of<ChangeDirectory>(make_plan(now.decide(), now.image, now.job, {})) == std::vector<ChangeDirectory>{{"/x", true, "/"}});
+}
+
+TEST_CASE("plan: a command makes no folder for slurmstepd, and neither does a step without a working directory") {
+    JobContext job = job_of(kEverybody[1]);
+    CHECK(effects_of<MakeFolder>(make_plan(bare(), {}, job, {})).empty());
+    job.launch = Launch::slurm;
+    CHECK(effects_of<MakeFolder>(make_plan(bare(), {}, job, {})).size() == 1);
+    job.working_directory.clear();
+    CHECK(effects_of<MakeFolder>(make_plan(bare(), {}, job, {})).empty());
+}
+
+TEST_CASE("plan: the same inputs give the same plan, and each input shows") {
+    Situation now;
+    const Plan plan = make_plan(now.decide(), now.image, now.job, {});
+    CHECK(plan == make_plan(now.decide(), now.image, now.job, {}));
+    Situation other = now;
+    other.image.offset += 1;
+    CHECK_FALSE(plan == make_plan(other.decide(), other.image, other.job, {}));
+    CHECK_FALSE(plan == make_plan(now.decide(), now.image, now.job, {{"fuse"}, true, true}));
+    CHECK_FALSE(plan == make_plan(Situation().with_site("config group = no\n").decide(), now.image, now.job, {}));
+}
