@@ -90,10 +90,14 @@ Work big_file(const std::string& path, std::size_t readers) {
 double pass(const Work& work) {
     std::array<int, 2> gate{};
     if (::pipe(gate.data()) != 0) fail("pipe");
+    std::vector<pid_t> children;
     for (const auto& shares : work) {
         const pid_t child = ::fork();
         if (child < 0) fail("fork");
-        if (child > 0) continue;
+        if (child > 0) {
+            children.push_back(child);
+            continue;
+        }
         ::close(gate[1]);
         if (::read(gate[0], buffer, 1) != 0) fail("gate");
         for (const auto& share : shares) read_share(share);
@@ -102,9 +106,9 @@ double pass(const Work& work) {
     ::usleep(2000);  // until all of them wait
     const double begin = now();
     ::close(gate[1]);
-    for (std::size_t i = 0; i < work.size(); ++i) {
+    for (const pid_t child : children) {
         int status = 0;
-        if (::wait(&status) < 0 || status != 0) std::_Exit(EXIT_FAILURE);
+        if (::waitpid(child, &status, 0) < 0 || status != 0) std::_Exit(EXIT_FAILURE);
     }
     const double seconds = now() - begin;
     ::close(gate[0]);

@@ -1,10 +1,10 @@
 // berth_failing_runner IMAGE CONFIG [UID GID]: prepares the image's container again and again, each time failing one
 // step later, until it succeeds, and looks after each time for what is left. With UID and GID as a step's helper does
 // it (root, for that user, into a prepared namespace); without as the command does it (the caller, for himself).
-// Ends with 0 when nothing was left, and prints the steps.
+// Ends with 0 when nothing was left, and prints the steps. With BERTH_FAILING_RUNNER_LEAKS=1 in its environment each
+// try leaves a process and a file behind on purpose, so that a test can see that they are seen.
 #include <dirent.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -54,11 +54,13 @@ JobContext context_of(const Setting& setting) {
 Result<Status> prepare_until(const Setting& setting, std::size_t fail_at, std::string& step) {
     const JobContext job = context_of(setting);
     UniqueFd prepared;
+    std::optional<std::pair<uid_t, gid_t>> server;
     std::unique_ptr<UserSide> side;
     if (setting.user) {
         BERTH_TRY(prepared, make_mount_namespace());
         BERTH_TRY(const UniqueFd here, open_at(AT_FDCWD, ".", O_PATH | O_DIRECTORY));
-        BERTH_TRY(side, agent_user_side(*setting.user, here.get()));
+        BERTH_TRY(server, image_server_account(setting.site));
+        BERTH_TRY(side, agent_user_side(*setting.user, server->first, here.get()));
     } else {
         side = direct_user_side();
     }
@@ -67,11 +69,12 @@ Result<Status> prepare_until(const Setting& setting, std::size_t fail_at, std::s
     request.binds = {{"/usr", "/mnt/usr", true}, {"/etc/hostname", "/mnt/name", false}};
     BERTH_TRY(const auto considered, consider(request, setting.site, job, *side));
     if (considered.decision.refusal) return *considered.decision.refusal;
+    if (fail_at == 0) std::printf("driver: %s\n", to_string(considered.decision.driver));
+    std::fflush(stdout);
 
-    RunnerInputs inputs{*side, job.privileged, considered.image.fd.get(), considered.image.info, {}, std::nullopt, prepared.get()};
+    RunnerInputs inputs{*side,  job.privileged, considered.image.fd.get(), considered.image.info, {},
+                        server, prepared.get()};
     inputs.caller.uid = job.uid;
-    if (const passwd* server = ::getpwnam(setting.site.image_server_user.value.c_str()); setting.user && server != nullptr)
-        inputs.server = {server->pw_uid, server->pw_gid};
     std::size_t left = fail_at;
     step.clear();
     for (const auto& planned : considered.plan.steps)
@@ -82,9 +85,21 @@ Result<Status> prepare_until(const Setting& setting, std::size_t fail_at, std::s
     return run_phase(failing, considered.plan, Phase::prepare);
 }
 
-/// The body of the child. \return kFailedAsAsked, kPlanIsDone or kWrong.
+void leave_something_behind(const Setting& setting) {
+    const std::string file =
+        std::filesystem::path(setting.image).parent_path() / ("berth-failing-runner." + std::to_string(::getpid()));
+    static_cast<void>(open_at(AT_FDCWD, file, O_WRONLY | O_CREAT, 0600));
+    auto child = Child::fork([] {
+        std::this_thread::sleep_for(kServerMayTake * 2);
+        return 0;
+    });
+    if (child) child->release();
+}
+
+/// The body of the child: tries, and reports kFailedAsAsked, kPlanIsDone or kWrong (a byte) with a line that tells why.
 int one_try(const Setting& setting, std::size_t fail_at, End end, int report) {
     ::setsid();  // whatever it starts can be told by its session
+    if (std::getenv("BERTH_FAILING_RUNNER_LEAKS") != nullptr) leave_something_behind(setting);
     std::string step;
     const auto outcome = prepare_until(setting, fail_at, step);
     int status = kWrong;
@@ -122,7 +137,8 @@ void add_mounts(Lines& lines) {
 void add_loop_devices(Lines& lines, const std::string& image) {
     for (const auto& device : std::filesystem::directory_iterator("/sys/block")) {
         const auto file = read_file((device.path() / "loop/backing_file").string(), 8192);
-        if (file && file->starts_with(image)) lines.push_back("loop device " + device.path().filename().string() + " of " + image);
+        if (file && file->starts_with(image))
+            lines.push_back("loop device " + device.path().filename().string() + " of " + image);
     }
 }
 
@@ -159,7 +175,8 @@ void add_processes(Lines& lines, uid_t server, pid_t session) {
         const auto name = read_file("/proc/" + pid + "/comm", 64);
         if (!its_session || !name) continue;
         const bool is_server = name->starts_with("berth-fuse") && user_of(pid) == server;
-        if (is_server || (session > 0 && *its_session == session)) lines.push_back("process " + pid + ": " + split(*name, '\n')[0]);
+        if (is_server || (session > 0 && *its_session == session))
+            lines.push_back("process " + pid + ": " + split(*name, '\n')[0]);
     }
 }
 
@@ -168,8 +185,8 @@ Lines state(const Setting& setting, pid_t session) {
     add_mounts(lines);
     add_loop_devices(lines, setting.image);
     add_files(lines, std::filesystem::path(setting.image).parent_path().string());
-    const passwd* server = setting.user ? ::getpwnam(setting.site.image_server_user.value.c_str()) : nullptr;
-    add_processes(lines, server != nullptr ? server->pw_uid : ::geteuid(), session);
+    const auto server = image_server_account(setting.site);
+    add_processes(lines, setting.user && server ? server->first : ::geteuid(), session);
     std::sort(lines.begin(), lines.end());
     return lines;
 }
@@ -188,13 +205,14 @@ Lines left_since(const Lines& before, const Setting& setting, pid_t session) {
 
 // --- the tries ------------------------------------------------------------------------------------------------------
 
-/// \return as one_try, after what it left was looked at.
+/// \return what one_try reported, or kWrong when it left something.
 Result<int> try_and_look(const Setting& setting, std::size_t fail_at, End end) {
     int pipe[2] = {-1, -1};
     if (::pipe2(pipe, O_CLOEXEC) != 0) return errno_error("pipe");
     const UniqueFd reading(pipe[0]);
     UniqueFd writing(pipe[1]);
     const Lines before = state(setting, -1);
+    std::fflush(stdout);
     BERTH_TRY(auto child, Child::fork([&] { return one_try(setting, fail_at, end, writing.get()); }));
     const pid_t session = child.pid();
     BERTH_TRY(const int status, child.wait(kLongest));
@@ -204,7 +222,9 @@ Result<int> try_and_look(const Setting& setting, std::size_t fail_at, End end) {
     writing.reset();
     std::string said(4096, '\0');
     const ssize_t n = ::read(reading.get(), said.data(), said.size());
-    if (n < 1 || !as_told) return Error{Category::internal, 0, "the process that prepared ended early, wait status " + std::to_string(status)};
+    if (n < 1 || !as_told)
+        return Error{Category::internal, 0,
+                     "the process that prepared ended early, wait status " + std::to_string(status)};
     said.resize(static_cast<std::size_t>(n));
     std::printf("step %zu, %s: %s\n", fail_at, end == End::killed ? "killed" : "orderly", said.c_str() + 1);
     if (!left.empty()) return kWrong;
@@ -220,7 +240,7 @@ int all_tries(const Setting& setting) {
             if (!tried) std::printf("step %zu: %s\n", fail_at, tried.error().message.c_str());
             outcome = tried ? *tried : kWrong;
             good = good && outcome != kWrong;
-            if (!tried || fail_at > 200) return 1;
+            if (!good || fail_at > 200) return 1;
         }
     }
     return good ? 0 : 1;
@@ -239,6 +259,7 @@ int main(int argc, char** argv) {
         return 2;
     }
     Setting setting{argv[1], std::move(site).value(), std::nullopt};
-    if (argc == 5) setting.user = Identity{static_cast<uid_t>(std::atol(argv[3])), static_cast<gid_t>(std::atol(argv[4])), {}};
+    if (argc == 5)
+        setting.user = Identity{static_cast<uid_t>(std::atol(argv[3])), static_cast<gid_t>(std::atol(argv[4])), {}};
     return all_tries(setting);
 }

@@ -21,6 +21,12 @@ fixtures_create() {
     fixtures_hostile
 }
 
+# fixtures_tidy: what the file of tests before left in the user's home and beside it is not the next one's.
+fixtures_tidy() {
+    find "$TEST_HOME" -mindepth 1 -maxdepth 1 ! -name demo.sif ! -name other.sif ! -name hostile.sif -exec rm -rf {} +
+    rm -rf "$BERTH_TEST_ROOT/outside"
+}
+
 fixtures_pack() {
     build_image "$2" "$FIXTURES/$1"
     chown "$TEST_USER:" "$2"

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Building the presets and installing into a temporary prefix. Sourced after common.sh.
 
-# build_preset NAME [CMAKE_ARGUMENT…]: configures and builds into BERTH_BUILD/NAME.
+# build_preset NAME [CMAKE_ARGUMENT…]: configures and builds into BERTH_BUILD/NAME. BUILD_TARGETS: not all, only these.
 build_preset() {
     local preset=$1 folder=$BERTH_BUILD/$1 launcher=()
     shift
@@ -11,7 +11,7 @@ build_preset() {
     (
         cd "$BERTH_SOURCE" || exit
         quiet "$folder/configure.log" cmake --preset "$preset" -B "$folder" "${launcher[@]}" "$@"
-        quiet "$folder/build.log" cmake --build "$folder" --parallel "$(nproc)"
+        quiet "$folder/build.log" cmake --build "$folder" --parallel "$(nproc)" ${BUILD_TARGETS:+--target $BUILD_TARGETS}
     )
 }
 

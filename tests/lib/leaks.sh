@@ -25,12 +25,10 @@ leaks_loops() {
 
 leaks_mounts() { awk '{print "mount on " $5}' /proc/self/mountinfo; }
 
+# A connection belongs to the user whose server answers it.
 leaks_fuse() {
-    local connection
-    for connection in /sys/fs/fuse/connections/*/; do
-        [[ -d $connection ]] && printf 'FUSE connection %s\n' "$connection"
-    done
-    return 0
+    find /sys/fs/fuse/connections -mindepth 1 -maxdepth 1 \( -uid "$TEST_UID" -o -uid "$TEST_SERVER_UID" \) \
+        -printf 'FUSE connection %p\n' 2>/dev/null || true
 }
 
 # Processes of the users that exist only for this run, and those whose program is in the tests' own prefix.

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
 # What this machine allows, found by trying. Each need_* of a test skips with the reason. Sourced after user.sh, check.sh.
 
-# fuse_for_user FOLDER: lets the test user open /dev/fuse, as a desktop or a cluster node does. Where its mode forbids that, a
+# fuse_for_user [FOLDER]: lets the test user open /dev/fuse, as a desktop or a cluster node does. Where its mode forbids that, a
 # node with mode 0666 on a tmpfs of ours, at FOLDER, is mounted over it, in the mount namespace of this run only.
 fuse_for_user() {
-    local folder=$1
+    local folder=${1:-$BERTH_TEST_ROOT/dev}
     user_opens_fuse && return 0
     [[ -e /dev/fuse ]] || return 0
     mkdir "$folder"
@@ -13,12 +13,13 @@ fuse_for_user() {
     user_opens_fuse || fuse_as_before "$folder"
 }
 
-# fuse_as_before FOLDER
+# fuse_as_before [FOLDER]
 fuse_as_before() {
-    mountpoint -q "$1" || return 0
+    local folder=${1:-$BERTH_TEST_ROOT/dev}
+    mountpoint -q "$folder" || return 0
     if grep -q ' /dev/fuse ' /proc/self/mountinfo; then umount -l /dev/fuse; fi
-    umount -l "$1"
-    rmdir "$1"
+    umount -l "$folder"
+    rmdir "$folder"
 }
 
 # Lists the FUSE connections of the machine, by which a server that outlives its mount is found.

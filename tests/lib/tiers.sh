@@ -6,7 +6,9 @@ tier_files() {
     local tier=$1 file before left
     before=$(leaks_state)
     for file in "$BERTH_SOURCE/tests/$tier"/*.sh; do
-        [[ -e $file ]] && check_run_file "$tier" "$file" "$PATTERN"
+        [[ -e $file ]] || continue
+        fixtures_tidy
+        check_run_file "$tier" "$file" "$PATTERN"
     done
     if left=$(leaks_since "$before"); then
         result_record pass "$tier:nothing is left behind" 0
@@ -16,9 +18,9 @@ tier_files() {
 }
 
 tier_userns() {
-    fuse_for_user "$BERTH_TEST_ROOT/dev"
+    fuse_for_user
     tier_files userns
-    fuse_as_before "$BERTH_TEST_ROOT/dev"
+    fuse_as_before
 }
 
 tier_root() { tier_files root; }
@@ -29,9 +31,14 @@ tier_slurm() {
     tier_files slurm
 }
 
+tier_attacks() {
+    cluster_detect "$BERTH_TEST_ROOT/cluster-probe"
+    tier_files attacks
+}
+
 tier_unit() { unit_tests unit dev; }
 
-tier_asan() { unit_tests asan asan; }
+tier_asan() { BUILD_TARGETS=tests/all unit_tests asan asan; }
 
 # unit_tests TIER PRESET: builds the preset and runs its unit tests as the test user, from a copy that he can reach.
 # The cases that say they need root are run once more as root.
@@ -42,6 +49,21 @@ unit_tests() {
     unit_run "$tier" "$xml" as_user env ${BERTH_TEST_CORPUS:+BERTH_TEST_CORPUS="$BERTH_TEST_CORPUS"} \
         "$program" ${PATTERN:+"*$PATTERN*"}
     unit_run_as_root "$tier" "$program" "$xml"
+    unit_run_others "$tier" "$BERTH_BUILD/$2"
+}
+
+# The other tests that CMake knows: programs that succeed or fail as a whole, such as the replays of the fuzzers' seeds.
+unit_run_others() {
+    local tier=$1 xml=$BERTH_TEST_ROOT/$1-others.xml name status seconds
+    ctest --test-dir "$2" --exclude-regex '^unit$' ${PATTERN:+--tests-regex "$PATTERN"} --no-tests=ignore --timeout 300 \
+        --output-on-failure --output-junit "$xml" >"$xml.log" 2>&1 </dev/null || tail -n 60 "$xml.log"
+    while IFS=$'\t' read -r name seconds status; do
+        if [[ $status == run ]]; then
+            result_record pass "$tier:$name" "$seconds"
+        else
+            result_record fail "$tier:$name" "$seconds" "ctest says: $status"
+        fi
+    done < <(sed -n 's/.*<testcase name="\([^"]*\)".* time="\([^"]*\)" status="\([^"]*\)".*/\1\t\2\t\3/p' "$xml" 2>/dev/null)
 }
 
 unit_run_as_root() {
@@ -109,4 +131,12 @@ tier_tidy() {
     fi
 }
 
-tier_bench() { tier_files bench; }
+# Shows that the measurements work; what they say is not judged.
+tier_bench() {
+    local begin=$SECONDS
+    if "$BERTH_SOURCE/tests/bench/run" --short; then
+        result_record pass bench:run $((SECONDS - begin))
+    else
+        result_record fail bench:run $((SECONDS - begin)) "see the output above"
+    fi
+}

@@ -76,7 +76,7 @@ test_a_command_that_is_missing() {
 
 test_standard_streams() {
     check_equal "through" "$(printf 'through' | step "$DEMO" cat)"
-    check_equal "on stderr" "$(step "$DEMO" sh -c 'echo on stderr >&2' 2>&1 >/dev/null)"
+    check_equal "on stderr" "$(step "$DEMO" --quiet sh -c 'echo on stderr >&2' 2>&1 >/dev/null)"
     check_equal 200000 "$(step "$DEMO" head -c 200000 /dev/zero | wc -c)"
 }
 

@@ -60,18 +60,20 @@ TEST_CASE("plugstack.conf: arguments") {
     CHECK(parse_plugin_arguments({"early-check=no", "early-check=yes"})->early_check);
     CHECK(parse_plugin_arguments({"default="})->default_image.empty());
 
-    for (const char* wrong : {"", "config", "config=relative.conf", "config=", "early-check", "early-check=maybe", "early-check=", "Default=x",
-                              "defaults=x", "default", "verbose", " early-check=no"}) {
+    for (const char* wrong : {"", "config", "config=relative.conf", "config=", "early-check", "early-check=maybe",
+                              "early-check=", "Default=x", "defaults=x", "default", "verbose", " early-check=no"}) {
         INFO(wrong);
         const auto refused = parse_plugin_arguments({wrong});
         REQUIRE_FALSE(refused.ok());
         CHECK(refused.error().category == Category::config);
-        CHECK_THAT(refused.error().message, Contains("plugstack.conf") && Contains("'" + std::string(wrong) + "'") && Contains("early-check=yes|no"));
+        CHECK_THAT(refused.error().message, Contains("plugstack.conf") && Contains("'" + std::string(wrong) + "'") &&
+                                                Contains("early-check=yes|no"));
     }
 }
 
 TEST_CASE("variable: looks names up whole") {
-    const std::vector<std::string> environment = {"SLURM_CONTAINERS=x", "SLURM_CONTAINER=a=b", "EMPTY=", "NOVALUE", "SLURM_CONTAINER=second"};
+    const std::vector<std::string> environment = {"SLURM_CONTAINERS=x", "SLURM_CONTAINER=a=b", "EMPTY=", "NOVALUE",
+                                                  "SLURM_CONTAINER=second"};
     CHECK(variable(environment, "SLURM_CONTAINER") == "a=b");
     CHECK(variable(environment, "EMPTY") == "");
     CHECK_FALSE(variable(environment, "NOVALUE"));

@@ -20,7 +20,9 @@ inline config::SiteConfig site_of(const std::string& text) {
 }
 
 /// "/etc/berth/berth.conf:LINE: RULE".
-inline std::string rule_at(unsigned line, const std::string& rule) { return kConf + ":" + std::to_string(line) + ": " + rule; }
+inline std::string rule_at(unsigned line, const std::string& rule) {
+    return kConf + ":" + std::to_string(line) + ": " + rule;
+}
 
 struct Situation {
     Request request;
@@ -92,6 +94,13 @@ inline std::string shown(const std::vector<DecidedBind>& binds) {
     for (const auto& bind : binds)
         text += bind.source + ":" + bind.destination + (bind.read_only ? ":ro" : "") + (bind.required ? "" : "?") + " ";
     return text;
+}
+
+inline std::string shown(const DecidedHome& home) {
+    const char* kind = home.kind == DecidedHome::Kind::none    ? "none"
+                       : home.kind == DecidedHome::Kind::fresh ? "fresh"
+                                                               : "host";
+    return kind + (" " + home.source) + ":" + home.destination;
 }
 
 }  // namespace berth::test

@@ -39,7 +39,8 @@ std::string refusal(std::string_view name, const std::string& value) {
 
 std::string shown(const std::vector<BindRequest>& binds) {
     std::string text;
-    for (const auto& bind : binds) text += bind.source + " " + bind.destination + (bind.read_only ? " ro" : " rw") + "; ";
+    for (const auto& bind : binds)
+        text += bind.source + " " + bind.destination + (bind.read_only ? " ro" : " rw") + "; ";
     return text;
 }
 
@@ -107,7 +108,8 @@ TEST_CASE("options: bind refuses what it does not understand, and says what it w
     CHECK_THAT(refusal("bind", "/a:/b:rx"), Contains("'rx'") && Contains("ro or rw"));
     CHECK_THAT(refusal("bind", "/a:/b:"), Contains("ro or rw"));
     CHECK_THAT(refusal("bind", "/a:/b:ro:x"), Contains("SRC[:DST[:ro|rw]]"));
-    for (const char* root : {"/a:/", "/a://", "/a:/x/..", "/a:/.", "/", "/a:/../.."}) CHECK_THAT(refusal("bind", root), Contains("root cannot be covered"));
+    for (const char* root : {"/a:/", "/a://", "/a:/x/..", "/a:/.", "/", "/a:/../.."})
+        CHECK_THAT(refusal("bind", root), Contains("root cannot be covered"));
     CHECK_THAT(refusal("bind", "/a\n:/b"), Contains("newline"));
     CHECK_THAT(refusal("bind", std::string("/a\0b:/c", 7)), Contains("NUL"));
     CHECK_THAT(refusal("bind", "/a:/b\n"), Contains("newline"));
@@ -161,7 +163,8 @@ TEST_CASE("options: pwd, contain, cleanenv, image") {
 
 TEST_CASE("options: env") {
     CHECK(shown(made({{"env", "A=1"}}).environment_changes) == "A=1; ");
-    CHECK(shown(made({{"env", "A,B=,C=x=y"}, {"env", "_d1=/a:b c"}}).environment_changes) == "A; B=; C=x=y; _d1=/a:b c; ");
+    CHECK(shown(made({{"env", "A,B=,C=x=y"}, {"env", "_d1=/a:b c"}}).environment_changes) ==
+          "A; B=; C=x=y; _d1=/a:b c; ");
     CHECK(shown(made({{"env", R"(LIST=a\,b,B=c\\d\e)"}}).environment_changes) == R"(LIST=a,b; B=c\\d\e; )");
     CHECK(shown(made({{"env", "TEXT=two\nlines"}}).environment_changes) == "TEXT=two\nlines; ");
     for (const char* wrong : {"", "=x", "1A=x", "A B=x", "A-B", "Ä=x", "A=1,,B=2", "A\n=1"}) {
@@ -190,8 +193,10 @@ TEST_CASE("options: the environment's variables") {
     CHECK(request({"BERTH_PWD=/d"}).working_directory == "/d");
     CHECK(request({"BERTH_EXPLAIN=json"}).explain == Explain::json);
     CHECK(request({"BERTH_NO_HOME=1"}).home.mode == HomeMode::none);
-    for (const char* yes : {"1", "yes", "true", "anything"}) CHECK(request({"BERTH_CONTAIN=" + std::string(yes)}).isolation == Isolation::contain);
-    for (const char* no : {"", "0", "no", "false"}) CHECK(request({"BERTH_CONTAIN=" + std::string(no)}).isolation == Isolation::shared);
+    for (const char* yes : {"1", "yes", "true", "anything"})
+        CHECK(request({"BERTH_CONTAIN=" + std::string(yes)}).isolation == Isolation::contain);
+    for (const char* no : {"", "0", "no", "false"})
+        CHECK(request({"BERTH_CONTAIN=" + std::string(no)}).isolation == Isolation::shared);
     CHECK(request({"BERTH_BIND=", "BERTH_HOME=", "BERTH_EXPLAIN="}).explain == Explain::off);
     // The image is named where the command is: a variable that is left set must not put every step into a container.
     CHECK(request({"BERTH_IMAGE=/x.sif"}).image.empty());

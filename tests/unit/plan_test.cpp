@@ -23,7 +23,10 @@ Decision bare() {
 std::string names_of(const Plan& plan) {
     std::string text, phase;
     for (const auto& step : plan.steps) {
-        if (phase != to_string(step.phase)) text += std::string(phase.empty() ? "" : " ") + (phase = to_string(step.phase)) + ":";
+        if (phase != to_string(step.phase)) {
+            phase = to_string(step.phase);
+            text += (text.empty() ? "" : " ") + phase + ":";
+        }
         text += std::string(" ") + name_of(step.effect);
     }
     return text;
@@ -41,7 +44,8 @@ std::string binds_of(const Plan& plan) {
     std::string text;
     for (const auto& bind : effects_of<Bind>(plan)) {
         const SourceSpec& source = plan.sources.at(bind.source);
-        text += source.path + ":" + bind.destination + (bind.read_only ? ":ro" : "") + (source.required ? "" : "?") + " ";
+        text +=
+            source.path + ":" + bind.destination + (bind.read_only ? ":ro" : "") + (source.required ? "" : "?") + " ";
         CHECK_FALSE(bind.devices);
     }
     return text;
@@ -85,23 +89,26 @@ TEST_CASE("plan: a step of Slurm's, whole") {
     decision.home = {DecidedHome::Kind::fresh, {}, "/home/ada"};
     decision.binds = {{"/data", "/in", true, true}, {"/opt", "/opt", false, false}};
     decision.working_directory_required = true;
-    const Plan expected{{{"/proc", true}, {"/data", true}, {"/opt", false}},
-                        {{Phase::prepare, MountImage{Driver::kernel_squashfs, 32768, 4096}},
-                         {Phase::prepare, OpenSources{}},
-                         {Phase::prepare, NewNamespaces{false, 1000, 1001, true}},
-                         {Phase::prepare, LayerMountPoints{{{"/proc", false}, {"/home/ada", false}, {"/in", false}, {"/opt", true}, {"/work", true}}, true, false}},
-                         {Phase::prepare, Bind{0, "/proc", false, false}},
-                         {Phase::prepare, MountTmpfs{"/home/ada", 0700, 1000, 1001}},
-                         {Phase::prepare, Bind{1, "/in", true, false}},
-                         {Phase::prepare, Bind{2, "/opt", false, false}},
-                         {Phase::prepare, MakeFolder{"/work"}},
-                         {Phase::prepare, PivotRoot{}},
-                         {Phase::enter, EnterNamespaces{}},
-                         {Phase::enter, DropBoundingSet{}},
-                         {Phase::user, ChangeDirectory{"/work", true, "/home/ada"}},
-                         {Phase::user, DropCapabilities{}},
-                         {Phase::user, NoNewPrivileges{}},
-                         {Phase::user, CloseDescriptors{}}}};
+    const Plan expected{
+        {{"/proc", true}, {"/data", true}, {"/opt", false}},
+        {{Phase::prepare, MountImage{Driver::kernel_squashfs, 32768, 4096}},
+         {Phase::prepare, OpenSources{}},
+         {Phase::prepare, NewNamespaces{false, 1000, 1001, true}},
+         {Phase::prepare,
+          LayerMountPoints{
+              {{"/proc", false}, {"/home/ada", false}, {"/in", false}, {"/opt", true}, {"/work", true}}, true, false}},
+         {Phase::prepare, Bind{0, "/proc", false, false}},
+         {Phase::prepare, MountTmpfs{"/home/ada", 0700, 1000, 1001}},
+         {Phase::prepare, Bind{1, "/in", true, false}},
+         {Phase::prepare, Bind{2, "/opt", false, false}},
+         {Phase::prepare, MakeFolder{"/work"}},
+         {Phase::prepare, PivotRoot{}},
+         {Phase::enter, EnterNamespaces{}},
+         {Phase::enter, DropBoundingSet{}},
+         {Phase::user, ChangeDirectory{"/work", true, "/home/ada"}},
+         {Phase::user, DropCapabilities{}},
+         {Phase::user, NoNewPrivileges{}},
+         {Phase::user, CloseDescriptors{}}}};
     CHECK(make_plan(decision, Situation().image, job_of(kEverybody[2]), {}) == expected);
 }
 
@@ -116,7 +123,8 @@ TEST_CASE("plan: the order of the steps, for everybody") {
         const std::string begin = who.privileged ? "prepare: MountImage OpenSources NewNamespaces LayerMountPoints "
                                                  : "prepare: NewNamespaces MountImage OpenSources LayerMountPoints ";
         const std::string folder = who.launch == Launch::slurm ? "MakeFolder " : "";
-        const std::string enter = who.launch == Launch::slurm ? "enter: EnterNamespaces DropBoundingSet " : "enter: DropBoundingSet ";
+        const std::string enter =
+            who.launch == Launch::slurm ? "enter: EnterNamespaces DropBoundingSet " : "enter: DropBoundingSet ";
         CHECK(names == begin + "Bind Bind MakeDevices Bind Bind Bind Bind Bind " + folder + "PivotRoot " + enter +
                            "user: ChangeDirectory DropCapabilities NoNewPrivileges CloseDescriptors");
         CHECK(effects_of<NewNamespaces>(make_plan(decision, now.image, now.job, {}))[0].user == !who.privileged);
@@ -131,7 +139,8 @@ TEST_CASE("plan: the site's binds, then the working directory, then the user's, 
     now.job.batch_script = "/spool/script";
     const Plan plan = make_plan(now.decide(), now.image, now.job, {});
     CHECK(binds_of(plan) ==
-          "/proc:/proc /sys:/sys /tmp:/tmp? /var/tmp:/var/tmp? /home/ada:/home/ada /etc/hosts:/etc/hosts? /data/run:/data/run? "
+          "/proc:/proc /sys:/sys /tmp:/tmp? /var/tmp:/var/tmp? /home/ada:/home/ada /etc/hosts:/etc/hosts? "
+          "/data/run:/data/run? "
           "/data/run/sub:/data/run/sub /x:/y:ro /spool/script:/spool/script:ro ");
     CHECK(effects_of<MakeFolder>(plan) == std::vector<MakeFolder>{{"/data/run"}});
 }
@@ -186,7 +195,8 @@ TEST_CASE("plan: /dev") {
     CHECK(names(Devices::image, host).empty());
     CHECK(names(Devices::minimal, host) == "null zero random urandom tty shm " + links);
     CHECK(names(Devices::minimal, {{"fuse"}, false, false}) == "null zero random urandom tty " + links);
-    CHECK(names(Devices::host, host) == "null zero random urandom tty shm full pts fuse nvidia0 " + links + "ptmx>pts/ptmx ");
+    CHECK(names(Devices::host, host) ==
+          "null zero random urandom tty shm full pts fuse nvidia0 " + links + "ptmx>pts/ptmx ");
     CHECK(names(Devices::host, {{}, false, false}) == "null zero random urandom tty full " + links);
 }
 
@@ -198,7 +208,8 @@ TEST_CASE("plan: fresh folders, and where the command starts") {
           std::vector<MountTmpfs>{{"/tmp", 01777, 0, 0}, {"/var/tmp", 01777, 0, 0}, {"/home/ada", 0700, 1000, 1001}});
     CHECK(effects_of<ChangeDirectory>(plan) == std::vector<ChangeDirectory>{{"/home/ada", false, "/home/ada"}});
     now.with("no-home").with("pwd", "/x");
-    CHECK(effects_of<ChangeDirectory>(make_plan(now.decide(), now.image, now.job, {})) == std::vector<ChangeDirectory>{{"/x", true, "/"}});
+    CHECK(effects_of<ChangeDirectory>(make_plan(now.decide(), now.image, now.job, {})) ==
+          std::vector<ChangeDirectory>{{"/x", true, "/"}});
 }
 
 TEST_CASE("plan: a command makes no folder for slurmstepd, and neither does a step without a working directory") {

@@ -101,7 +101,8 @@ TEST_CASE("step messages: cut at any byte, or longer by one, they are malformed"
         CHECK(back.error().number == EPROTO);
     }
     CHECK_FALSE(unpack_request(request + "x").ok());
-    for (const std::string& message : {pack(Result<StepOutcome>(sample_outcome())), pack(Result<StepOutcome>(Error{Category::usage, 2, "no"}))}) {
+    for (const std::string& message :
+         {pack(Result<StepOutcome>(sample_outcome())), pack(Result<StepOutcome>(Error{Category::usage, 2, "no"}))}) {
         for (std::size_t length = 0; length < message.size(); ++length) {
             INFO("outcome, " << length << " bytes");
             const auto back = unpack_outcome(message.substr(0, length));

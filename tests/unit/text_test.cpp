@@ -8,7 +8,14 @@ using Strings = std::vector<std::string>;
 
 TEST_CASE("text: trim takes blanks at both ends only") {
     const std::array<std::pair<std::string_view, std::string_view>, 8> cases{{
-        {"", ""}, {" ", ""}, {"\t \r", ""}, {"a", "a"}, {"  a", "a"}, {"a\t\r", "a"}, {" a b\t c ", "a b\t c"}, {"\na\n", "\na\n"},
+        {"", ""},
+        {" ", ""},
+        {"\t \r", ""},
+        {"a", "a"},
+        {"  a", "a"},
+        {"a\t\r", "a"},
+        {" a b\t c ", "a b\t c"},
+        {"\na\n", "\na\n"},
     }};
     for (const auto& [text, trimmed] : cases) CHECK(trim(text) == trimmed);
 }
@@ -57,9 +64,20 @@ TEST_CASE("text: closest finds typing mistakes and nothing far away") {
 
 TEST_CASE("text: normal_path") {
     const std::array<std::pair<std::string_view, std::string_view>, 14> cases{{
-        {"/", "/"},           {"", "/"},          {"//", "/"},           {"/a", "/a"},       {"/a/", "/a"},
-        {"/a//b/./c", "/a/b/c"}, {"/a/../b", "/b"}, {"/../../a", "/a"},   {"/a/b/..", "/a"},  {"/a/b/../../..", "/"},
-        {"/.../a", "/.../a"}, {"/a/..b", "/a/..b"}, {"/.", "/"},          {"a/b", "/a/b"},
+        {"/", "/"},
+        {"", "/"},
+        {"//", "/"},
+        {"/a", "/a"},
+        {"/a/", "/a"},
+        {"/a//b/./c", "/a/b/c"},
+        {"/a/../b", "/b"},
+        {"/../../a", "/a"},
+        {"/a/b/..", "/a"},
+        {"/a/b/../../..", "/"},
+        {"/.../a", "/.../a"},
+        {"/a/..b", "/a/..b"},
+        {"/.", "/"},
+        {"a/b", "/a/b"},
     }};
     for (const auto& [path, normal] : cases) {
         INFO(path);
@@ -74,9 +92,12 @@ TEST_CASE("text: is_beneath compares components, not characters") {
         bool beneath;
     };
     const std::vector<Case> cases = {
-        {"/data", "/data", true},    {"/data/a", "/data", true}, {"/data2", "/data", false}, {"/data2/a", "/data", false},
-        {"/dat", "/data", false},    {"/", "/data", false},      {"/data", "/", true},       {"/", "/", true},
-        {"data/a", "/data", false},  {"data", "/", false},       {"/x/data", "/data", false}, {"/data/a", "/data/a/b", false},
+        {"/data", "/data", true},    {"/data/a", "/data", true},
+        {"/data2", "/data", false},  {"/data2/a", "/data", false},
+        {"/dat", "/data", false},    {"/", "/data", false},
+        {"/data", "/", true},        {"/", "/", true},
+        {"data/a", "/data", false},  {"data", "/", false},
+        {"/x/data", "/data", false}, {"/data/a", "/data/a/b", false},
     };
     for (const auto& [path, prefix, beneath] : cases) {
         INFO(path << " beneath " << prefix);
@@ -95,11 +116,15 @@ TEST_CASE("text: printable shows what a terminal would obey or could not decode"
         {"\xf0\x80\x80\xaf", R"(\xf0\x80\x80\xaf)"},  // overlong
         {"\xed\xa0\x80", R"(\xed\xa0\x80)"},          // surrogate
         {"\xf4\x90\x80\x80", R"(\xf4\x90\x80\x80)"},  // past U+10FFFF
-        {"\xc2\x9b" "2J", R"(\xc2\x9b2J)"},           // C1 control: CSI
+        {"\xc2\x9b"
+         "2J",
+         R"(\xc2\x9b2J)"},  // C1 control: CSI
         {"\xc2\xa0", "\xc2\xa0"},
-        {"a\xe2\x82", R"(a\xe2\x82)"},                // cut
+        {"a\xe2\x82", R"(a\xe2\x82)"},  // cut
         {"\x80\xff", R"(\x80\xff)"},
-        {"\xc3" "a", R"(\xc3a)"},
+        {"\xc3"
+         "a",
+         R"(\xc3a)"},
     };
     for (const auto& [text, shown] : cases) CHECK(printable(text) == shown);
     CHECK(printable("abcd", 4) == "abcd");

@@ -69,7 +69,8 @@ struct Pair {
 }  // namespace
 
 TEST_CASE("wire: what is packed comes back") {
-    for (const Values& values : {Values{}, kSample, Values{1, "", {}, 0}, Values{0, "x", Strings(1000, "y"), kLargest}}) {
+    for (const Values& values :
+         {Values{}, kSample, Values{1, "", {}, 0}, Values{0, "x", Strings(1000, "y"), kLargest}}) {
         const auto [back, complete] = unpacked(packed(values));
         CHECK(complete);
         CHECK(back == values);
@@ -96,7 +97,8 @@ TEST_CASE("wire: lengths and counts that lie are found before memory is spent on
     for (const std::uint64_t lie : {kLargest, kLargest / 2, kLargest / 8 + 1, kLargest / 8 + 4, std::uint64_t{1} << 61,
                                     std::uint64_t{1} << 32, std::uint64_t{data.size()}}) {
         INFO(lie);
-        for (const std::size_t at : {text_length, count, count + 8}) CHECK_FALSE(unpacked(with_number_at(data, at, lie)).second);
+        for (const std::size_t at : {text_length, count, count + 8})
+            CHECK_FALSE(unpacked(with_number_at(data, at, lie)).second);
     }
     for (std::size_t at = 0; at < data.size(); ++at) {
         std::string damaged = data;
@@ -130,7 +132,8 @@ TEST_CASE("wire: a message arrives whole, with its descriptors, which are the re
         REQUIRE(first.ok());
         CHECK(first->data == "first");
         REQUIRE(first->fds.size() == 2);
-        struct stat sent {}, received {};
+        struct stat sent {
+        }, received{};
         REQUIRE(::fstat(null.get(), &sent) == 0);
         REQUIRE(::fstat(first->fds[0].get(), &received) == 0);
         CHECK(sent.st_rdev == received.st_rdev);

@@ -12,11 +12,18 @@ measure_read() {
     for compression in zstd gzip; do read_image "$compression"; done
     sync
     heading "reading $files small files ($(du -sm --apparent-size "$READ/small" | cut -f1) MiB) and one of $mib MiB, as root (s)"
-    say "  ratios are to the kernel's squashfs; cold: $(read_how_cold)"
+    say "  ratios are to the kernel's squashfs of the same compression; cold: $(read_how_cold)"
+    READ_COMPRESSIONS='zstd gzip'
     for readers in 1 2 8; do
-        read_part "$readers" "$files small files" "$(rounds 5 2)" small /bench/small "$files"
+        read_part "$readers" "cold fresh warm" "$files small files" "$(rounds 5 2)" small /bench/small "$files"
     done
-    for readers in 1 2 8; do read_part "$readers" "$mib MiB" "$(rounds 3 1)" big /bench/big; done
+    for readers in 1 8; do
+        read_part "$readers" fresh "$files small files in any order" "$(rounds 5 2)" --shuffle small /bench/small "$files"
+    done
+    READ_COMPRESSIONS=zstd  # unpacking is all there is to it, and the ratios are the same
+    for readers in 1 2 8; do
+        read_part "$readers" "cold fresh warm" "$mib MiB" "$(rounds 3 1)" big /bench/big
+    done
     read_memory "$files"
     rm -rf "$BENCH_ROOT/read" "$TEST_HOME/bench/read"
 }
@@ -45,18 +52,18 @@ read_how_cold() {
     fi
 }
 
-# read_part READERS WHAT ROUNDS READER_ARGUMENT…
+# read_part READERS STATES WHAT ROUNDS READER_ARGUMENT…
 read_part() {
-    local readers=$1 what=$2 rounds=$3 state cold=() plural=s
-    shift 3
+    local readers=$1 states=$2 what=$3 rounds=$4 state cold=() plural=s
+    shift 4
     [[ $readers != 1 ]] || plural=''
     cold=(--forget "$BENCH_ROOT/read" --forget "$TEST_HOME/bench/read")
     if [[ -w /proc/sys/vm/drop_caches ]]; then cold=(--drop-caches); fi
-    for state in cold fresh warm; do
+    for state in $states; do
         say
         say "  $what, $state, $readers reader$plural"
         read_commands --readers "$readers" $([[ $state != warm ]] || say --warm) "$@"
-        TABLE='-v unit=s' commands_run "kernel squashfs, zstd" --figure --rounds "$rounds" \
+        TABLE='-v unit=s' commands_run "kernel squashfs, *" --figure --rounds "$rounds" \
             --warm-up "$([[ $state == fresh ]] && say 1 || say 0)" $([[ $state != cold ]] || say "${cold[@]}")
     done
 }
@@ -65,7 +72,7 @@ read_part() {
 read_commands() {
     local berth=("$BERTH_PREFIX/bin/berth" exec --config "$BENCH_ROOT/berth.conf") compression
     commands_begin
-    for compression in zstd gzip; do
+    for compression in $READ_COMPRESSIONS; do
         command_list "kernel squashfs, $compression" "${berth[@]}" "$BENCH_ROOT/read/$compression.sif" /bench/reader "$@"
         command_list "FUSE, $compression" "${berth[@]}" "$TEST_HOME/bench/read/$compression.sif" /bench/reader "$@"
     done

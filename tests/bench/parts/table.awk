@@ -1,5 +1,6 @@
 # A table: a row a command, times in ms. The first file is the list of commands, the second what timer printed.
-#   base=NAME    adds the median of the ratios to that command's run in the same round
+#   base=NAME    adds the median of the ratios to that command's run in the same round; a * in NAME stands for what
+#                follows the last comma of the row's own name, and where that is no command, the first one is meant
 #   memory=1     adds the largest resident set
 #   tasks=N      instead: the median of the differences to base, a step and a task
 #   unit=s       times in seconds
@@ -23,14 +24,20 @@ END {
     printf " %5s\n", "runs"
     for (r = 1; r <= rows; ++r) row(names[r])
 }
-function row(name,    i, n, m, all, pairs, round) {
+function base_of(name) {
+    sub(/^.*, /, "", name)
+    name = index(base, "*") ? substr(base, 1, index(base, "*") - 1) name : base
+    return name in count ? name : names[1]
+}
+function row(name,    i, n, m, all, pairs, round, other) {
     n = count[name]
+    other = base_of(name)
     if (n == 0) { printf "  %-44s failed each time\n", name; return }
     for (i = 1; i <= n; ++i) {
         round = seen[name, i]
         all[i] = time[name, round]
-        if (((base, round) in time) && time[base, round] > 0)
-            pairs[++m] = tasks ? all[i] - time[base, round] : all[i] / time[base, round]
+        if (((other, round) in time) && time[other, round] > 0)
+            pairs[++m] = tasks ? all[i] - time[other, round] : all[i] / time[other, round]
     }
     middle = median(all, n)
     printf "  %-44s " form " " form " " form, name, middle, all[1], all[n]
