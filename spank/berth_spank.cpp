@@ -18,7 +18,8 @@ using berth::StepPlugin;
 
 constexpr int kFailure = 255;
 constexpr const char* kImageOption = "container-image";
-constexpr const char* kOuterContainer = "BERTH_OUTER_CONTAINER";  // choose_image()'s outer_native, from srun to its step
+constexpr const char* kNative = "SLURM_CONTAINER";
+constexpr const char* kLast = "SLURM_BERTH_LAST_CONTAINER";  // choose_image()'s `last`; SLURM_* survives --export=NONE
 
 StepPlugin& plugin() {
     static StepPlugin state;
@@ -70,14 +71,16 @@ berth::StepRequest step_request(const berth::slurm::StepFacts& facts, const bert
 /// slurmstepd, as root: finds out whether the step wants a container and starts making it.
 void begin_step(spank_t spank, int argc, char** argv) {
     const auto facts = berth::slurm::step_facts(spank);
-    if (!facts || facts->kind == berth::slurm::StepKind::other) return;
     const auto environment = berth::slurm::job_environment(spank);
-    const auto native = berth::slurm::kNativeContainer ? berth::variable(environment, "SLURM_CONTAINER") : std::nullopt;
+    if (!facts && (given_image() || berth::variable(environment, kNative)))
+        return plugin().fail(Error{berth::Category::internal, 0, "Slurm does not say whose step this is"});
+    if (!facts || facts->kind == berth::slurm::StepKind::other) return;
+    const auto native = berth::slurm::kNativeContainer ? berth::variable(environment, kNative) : std::nullopt;
     const auto arguments = berth::parse_plugin_arguments(words(argc, argv));
     // sbatch's script calls srun, which a default image need not have: the default is for the steps.
     const bool batch = facts->kind == berth::slurm::StepKind::batch;
     const std::string fallback = arguments && !batch ? arguments->default_image : "";
-    const std::string image = berth::choose_image(native, berth::variable(environment, kOuterContainer), given_image(), fallback);
+    const std::string image = berth::choose_image(native, given_image(), berth::variable(environment, kLast), fallback);
     if (image.empty() && arguments) return;
     if (!arguments) return plugin().fail(arguments.error());
     if (const auto oci = berth::slurm::oci_configuration(); oci && native && !native->empty())
@@ -87,9 +90,33 @@ void begin_step(spank_t spank, int argc, char** argv) {
     plugin().begin(step_request(*facts, *arguments, environment, image));
 }
 
-/// srun, sbatch, salloc, as the user: what is wrong is better said before anything waits in a queue.
-/// \return an error message, or "".
-std::string check_early(int argc, char** argv) {
+/// srun, sbatch, salloc: Slurm does not let a --container replace a SLURM_CONTAINER that it finds, and does not tell
+/// plugins its own options. So what was inherited is taken away before options are read, and given back if they say
+/// nothing: what stands in SLURM_CONTAINER in between is this command line's own.
+std::optional<std::string>& inherited_native() {
+    static std::optional<std::string> value;
+    return value;
+}
+
+void take_inherited_native() {
+    if (const char* const value = std::getenv(kNative); value != nullptr) inherited_native() = value;
+    ::unsetenv(kNative);
+}
+
+/// \return the --container of this command line itself.
+std::optional<std::string> settle_native() {
+    std::optional<std::string> own;
+    if (const char* const value = std::getenv(kNative); value != nullptr) own = value;
+    if (own)
+        ::setenv(kLast, berth::kLastNative, 1);
+    else if (inherited_native())
+        ::setenv(kNative, inherited_native()->c_str(), 1);
+    if (given_image()) ::setenv(kLast, berth::kLastImage, 1);
+    return own;
+}
+
+/// What is wrong is better said before anything waits in a queue. \return an error message, or "".
+std::string check_early(int argc, char** argv, const std::optional<std::string>& native) {
     const auto arguments = berth::parse_plugin_arguments(words(argc, argv));
     if (!arguments) return arguments.error().message;
     berth::Request request;
@@ -100,6 +127,7 @@ std::string check_early(int argc, char** argv) {
             if (auto status = option.apply(request, value); !status) return "--" + name + ": " + status.error().message;
         }
     }
+    if (request.image.empty() && native) request.image = *native;
     if (!arguments->early_check || !request.wants_container()) return "";
     const auto image = berth::direct_user_side()->open_image(request.image);
     return image ? "" : image.error().message;
@@ -123,6 +151,8 @@ const unsigned int spank_plugin_version = 1;
 int slurm_spank_init(spank_t spank, int, char**) {
     return guarded("init", [&] {
         berth::set_log_sink(berth::slurm::log_sink);
+        const auto context = spank_context();
+        if (berth::slurm::kNativeContainer && (context == S_CTX_LOCAL || context == S_CTX_ALLOCATOR)) take_inherited_native();
         return berth::slurm::register_options(spank) ? 0 : -1;
     });
 }
@@ -133,15 +163,10 @@ int slurm_spank_init_post_opt(spank_t spank, int argc, char** argv) {
             begin_step(spank, argc, argv);
             return 0;  // an error here could drain the node: task_init shows it
         }
-        if (const std::string problem = check_early(argc, argv); !problem.empty()) {
+        const auto native = settle_native();
+        if (const std::string problem = check_early(argc, argv, native); !problem.empty()) {
             slurm_spank_log("berth: error: %s", problem.c_str());
             std::exit(kFailure);  // srun, sbatch or salloc, as the user, before anything was asked of the controller
-        }
-        if (spank_context() == S_CTX_LOCAL && !given_image()) {
-            const char* const native = std::getenv("SLURM_CONTAINER");
-            ::setenv(kOuterContainer, native != nullptr ? native : "", 1);
-        } else {
-            ::unsetenv(kOuterContainer);
         }
         return 0;
     });

@@ -49,13 +49,10 @@ Result<PluginArguments> parse_plugin_arguments(const std::vector<std::string>& a
     return parsed;
 }
 
-std::string choose_image(const std::optional<std::string>& native, const std::optional<std::string>& outer_native,
-                         const std::optional<std::string>& image, const std::string& fallback) {
-    // srun notes what it found in its environment when --container-image was not on its own command line: an image
-    // that came from sbatch then gives way to a --container that did not.
-    const bool native_is_inner = native && outer_native && *native != *outer_native;
+std::string choose_image(const std::optional<std::string>& native, const std::optional<std::string>& image,
+                         const std::optional<std::string>& last, const std::string& fallback) {
     std::string chosen = fallback;
-    if (image && !native_is_inner)
+    if (image && !(last == kLastNative && native))
         chosen = *image;
     else if (native && !native->empty())
         chosen = *native;
@@ -101,7 +98,7 @@ void StepPlugin::adopt(pid_t task) {
 }
 
 void StepPlugin::end() {
-    if (container_) container_->end_server();
+    if (container_) container_->end_helpers();
     container_.reset();
 }
 

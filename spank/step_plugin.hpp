@@ -19,10 +19,13 @@ struct PluginArguments {
 
 /// Which image a step asked for; "" for none. The innermost word counts: what srun was given replaces what sbatch or
 /// salloc left in the environment, whether it came by Slurm's own --container or by --container-image.
-/// \param native the job's SLURM_CONTAINER   \param outer_native what it was when srun started, if srun said so
-/// \param image --container-image's value    \param fallback plugstack.conf's default=
-[[nodiscard]] std::string choose_image(const std::optional<std::string>& native, const std::optional<std::string>& outer_native,
-                                       const std::optional<std::string>& image, const std::string& fallback);
+/// \param native the job's SLURM_CONTAINER   \param image --container-image's value
+/// \param last which of the two the innermost command line gave, as it noted it: kLastNative, kLastImage, or nothing
+/// \param fallback plugstack.conf's default=
+[[nodiscard]] std::string choose_image(const std::optional<std::string>& native, const std::optional<std::string>& image,
+                                       const std::optional<std::string>& last, const std::string& fallback);
+inline constexpr const char* kLastNative = "container";
+inline constexpr const char* kLastImage = "container-image";
 
 /// The value of NAME in "NAME=VALUE" entries.
 [[nodiscard]] std::optional<std::string> variable(const std::vector<std::string>& environment, const std::string& name);

@@ -27,6 +27,7 @@ namespace {
 
 enum class Action { exec, run, shell };
 
+const std::string kNoValue = "-";  // of an option that may stand without its value
 constexpr int kUsage = 1;  // as Singularity's exec without a command
 
 struct Invocation {
@@ -136,7 +137,7 @@ int perform(Invocation& call, std::vector<std::string> words) {
 }
 
 /// One option of the table as the command line has it. The first error is kept in `failure`; an option whose value may
-/// be left out leaves it in `optional_value` ("{}" when it was).
+/// be left out leaves it in `optional_value` (kNoValue when it was).
 void add_option(CLI::App& command, const Option& option, Request& request, std::string& failure, std::string& optional_value) {
     const std::string name = "--" + std::string(option.name);
     const auto apply = [&option, &request, &failure](const std::string& value) {
@@ -149,7 +150,7 @@ void add_option(CLI::App& command, const Option& option, Request& request, std::
     }
     if (!option.needs_argument()) {
         // A flag that may have a value, but only behind '=': the next word is the image.
-        command.add_flag(name + "{}", optional_value, std::string(option.meaning))->type_name(std::string(option.argument));
+        command.add_flag(name + "{" + kNoValue + "}", optional_value, std::string(option.meaning))->type_name(std::string(option.argument));
         return;
     }
     auto* const added = command.add_option_function<std::vector<std::string>>(
@@ -176,7 +177,7 @@ void add_action(CLI::App& app, int& status, Action action, const char* name, con
     command->callback([command, call, failure, optional_values, &status] {
         for (const auto& [option, value] : *optional_values)
             if (!value.empty() && failure->empty())
-                if (auto applied = option->apply(call->request, value == "{}" ? "" : value); !applied) *failure = applied.error().message;
+                if (auto applied = option->apply(call->request, value == kNoValue ? "" : value); !applied) *failure = applied.error().message;
         if (!failure->empty()) {
             std::fprintf(stderr, "berth: %s\n", failure->c_str());
             status = kFailure;

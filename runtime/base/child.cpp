@@ -19,6 +19,7 @@ namespace berth {
 namespace {
 
 constexpr std::chrono::seconds kStartTime{30};
+constexpr int kDeathTimeMs = 1000;
 
 UniqueFd open_pidfd(pid_t pid) { return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))); }
 
@@ -55,10 +56,7 @@ Child& Child::operator=(Child&& other) noexcept {
 }
 
 Child::~Child() {
-    if (pid_ <= 0) return;
-    kill();
-    while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
-    }
+    if (pid_ > 0) kill_and_reap();
 }
 
 Result<Child> Child::fork(const std::function<int()>& body) {
@@ -118,10 +116,7 @@ Result<int> Child::wait(std::chrono::milliseconds limit) {
         const int ready = ::poll(&waiting, 1, static_cast<int>(std::max<std::int64_t>(0, left.count())));
         if (ready > 0) break;
         if (ready < 0 && errno == EINTR) continue;
-        kill();
-        while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
-        }
-        pid_ = -1;
+        kill_and_reap();
         return Error{Category::system, ETIMEDOUT, "a helper process did not end in time and was killed"};
     }
     int status = 0;
@@ -134,6 +129,16 @@ Result<int> Child::wait(std::chrono::milliseconds limit) {
     return status;
 }
 
+void Child::kill_and_reap() noexcept {
+    kill();
+    // A process that hangs in a file system call does not even die: then it is init's, once it does.
+    pollfd waiting{pidfd_.get(), POLLIN, 0};
+    if (!pidfd_ || ::poll(&waiting, 1, kDeathTimeMs) > 0)
+        while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+        }
+    pid_ = -1;
+}
+
 void Child::kill() noexcept {
     if (pid_ > 0 && pidfd_) ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
 }
@@ -141,6 +146,12 @@ void Child::kill() noexcept {
 void Child::release() noexcept {
     pid_ = -1;
     pidfd_.reset();
+}
+
+void end_process(const UniqueFd& pidfd, std::chrono::milliseconds limit) noexcept {
+    ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
+    pollfd waiting{pidfd.get(), POLLIN, 0};
+    static_cast<void>(::poll(&waiting, 1, static_cast<int>(limit.count())));
 }
 
 Result<DetachedProcess> spawn_detached(const std::string& program, const std::vector<std::string>& arguments,

@@ -13,8 +13,8 @@
 
 namespace berth {
 
-/// Owner of one child process. Destroying it kills the child (SIGKILL) and reaps it, unless it was waited for
-/// or released. Signals go through a pidfd: never to a stranger that was given the same pid.
+/// Owner of one child process. Destroying it kills the child (SIGKILL) and reaps it (a child that hangs in the kernel
+/// for more than a second is left to init), unless it was waited for or released. Signals go through a pidfd: never to a stranger that was given the same pid.
 class [[nodiscard]] Child {
 public:
     Child() = default;
@@ -47,6 +47,7 @@ public:
     void release() noexcept;
 
 private:
+    void kill_and_reap() noexcept;
     Child(pid_t pid, UniqueFd pidfd) noexcept : pid_(pid), pidfd_(std::move(pidfd)) {}
     pid_t pid_ = -1;
     UniqueFd pidfd_;
@@ -57,6 +58,9 @@ struct DetachedProcess {
     pid_t pid = -1;
     UniqueFd pidfd;
 };
+
+/// Kills the process and waits, at most `limit`, until it is gone (not until init has reaped it).
+void end_process(const UniqueFd& pidfd, std::chrono::milliseconds limit) noexcept;
 
 /// Child::spawn() for a program that is to outlive the caller's exec: the caller's later self must not find a
 /// child that it never started. `before` runs in the process that starts the program, after its fork.

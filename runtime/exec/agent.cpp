@@ -14,7 +14,7 @@ namespace {
 
 // For all answers together: opening on a slow network file system may take long. Well below Slurm's
 // UnkillableStepTimeout (60 s): a step that is cancelled meanwhile must end before Slurm gives the node up.
-constexpr std::chrono::seconds kAnswerTime{40};
+constexpr std::chrono::seconds kAnswerTime{30};
 
 enum class Call : std::uint64_t { open_image = 1, open_sources, usable_devices, read_container };
 
@@ -117,7 +117,10 @@ int serve(int socket, const Identity& identity, std::optional<uid_t> guard, int 
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // becoming another user cleared it
         if (::getppid() != owner) return Error{Category::system, ESRCH, "the owner is gone"};
         ::prctl(PR_SET_DUMPABLE, 0);
-        if (working_directory >= 0 && ::fchdir(working_directory) != 0) return errno_error("working directory");
+        if (working_directory >= 0) {
+            if (::fchdir(working_directory) != 0) return errno_error("working directory");
+            ::close(working_directory);
+        }
         if (const int rc = drop_to_reader_capabilities(identity.uid == 0); rc != 0) return errno_error("cannot drop capabilities", rc);
         if (const int rc = set_no_new_privileges(); rc != 0) return errno_error("no_new_privs", rc);
         return confine_reader();

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <sched.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -30,6 +31,12 @@ Status change_directory(const effect::ChangeDirectory& e) {
     return {};
 }
 
+bool was_meant_for_task(int fd) {
+    const int flags = ::fcntl(fd, F_GETFD);
+    struct stat st {};
+    return flags >= 0 && (flags & FD_CLOEXEC) == 0 && ::fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
 Status check(int number, const char* what) {
     if (number != 0) return errno_error(what, number);
     return {};
@@ -50,6 +57,9 @@ Status EntryRunner::run(const Effect& effect, const Plan&) {
     if (std::holds_alternative<effect::DropCapabilities>(effect)) return check(drop_capabilities(), "cannot drop capabilities");
     if (std::holds_alternative<effect::NoNewPrivileges>(effect)) return check(set_no_new_privileges(), "cannot set no_new_privs");
     if (std::holds_alternative<effect::CloseDescriptors>(effect)) {
+        // The job's environment names them, so it might name slurmstepd's own: only a socket that was to survive exec
+        // anyway is the task's.
+        std::erase_if(keep_, [](int fd) { return !was_meant_for_task(fd); });
         if (::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) != 0) return errno_error("close_range");
         for (const int fd : keep_) static_cast<void>(::fcntl(fd, F_SETFD, 0));
         return {};

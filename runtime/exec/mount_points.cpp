@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "runtime/base/io.hpp"
@@ -48,6 +49,22 @@ Result<Place> locate(int image, const std::string& path) {
     return Error{Category::image, ENOENT, "the image has no root folder"};
 }
 
+/// Gives a folder of the layer the owner and mode of the image's, which it will stand for. What cannot be repeated is
+/// refused: a folder must not open up because something is mounted beneath it.
+Status repeat_attributes(int parent, const char* name, int original, const std::string& path) {
+    struct stat st {};
+    if (::fstat(original, &st) != 0) return errno_error(printable(path));
+    // O_PATH descriptors have no extended attributes of their own; through /proc they do.
+    if (::getxattr(proc_fd_path(original).c_str(), "system.posix_acl_access", nullptr, 0) > 0)
+        return Error{Category::unsupported, 0,
+                     printable(path) + " in the image has an ACL, which is not supported where something is mounted beneath it"};
+    // A user namespace maps only the caller: other owners cannot be repeated there.
+    if (::fchownat(parent, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) != 0 && errno != EPERM && errno != EINVAL)
+        return errno_error(printable(path));
+    if (::fchmodat(parent, name, st.st_mode & 01777, 0) != 0) return errno_error(printable(path));
+    return {};
+}
+
 /// Makes the missing part of a path below `folder`: folders, and a file at the end when that is wanted.
 Status make_missing(UniqueFd folder, const Place& place, const std::string& path, bool directory) {
     for (std::size_t i = 0; i < place.missing.size(); ++i) {
@@ -80,11 +97,10 @@ Status make_in_own_tmpfs(int root, const std::set<dev_t>& own, const std::string
 }
 
 Result<MountPointLayer> MountPointLayer::create(int image) {
-    struct stat st {};
-    if (::fstat(image, &st) != 0) return errno_error("the image's root folder");
     BERTH_TRY(auto mount, new_filesystem("tmpfs", {{"mode", "755"}, {"size", "4m"}}, Access::read_write));
     const UniqueFd root(::openat(mount.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!root || ::fchmod(root.get(), st.st_mode & 0777) != 0) return errno_error("cannot set up the mount point layer");
+    if (!root) return errno_error("cannot set up the mount point layer");
+    BERTH_CHECK(repeat_attributes(root.get(), ".", image, "/"));
     return MountPointLayer(image, std::move(mount));
 }
 
@@ -95,15 +111,8 @@ Result<UniqueFd> MountPointLayer::repeat_folders(const std::vector<std::string>&
     for (std::size_t i = 0; i < components.size(); ++i) {
         const char* name = components[i].c_str();
         if (::mkdirat(here.get(), name, kFolderMode) == 0) {
-            const auto original = open_beneath(image_, join(components, i + 1), Beneath::directory);
-            struct stat st {};
-            const bool known = original && ::fstat(original->get(), &st) == 0;
-            if (known) {
-                // A user namespace maps only the caller: other owners cannot be repeated there.
-                if (::fchownat(here.get(), name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) != 0 && errno != EPERM && errno != EINVAL)
-                    return errno_error(printable(components[i]));
-                if (::fchmodat(here.get(), name, st.st_mode & 01777, 0) != 0) return errno_error(printable(components[i]));
-            }
+            BERTH_TRY(const auto original, open_beneath(image_, join(components, i + 1), Beneath::directory));
+            BERTH_CHECK(repeat_attributes(here.get(), name, original.get(), join(components, i + 1)));
         } else if (errno != EEXIST) {
             return errno_error("mount point " + printable(join(components, i + 1)));
         }

@@ -44,6 +44,15 @@ Result<UniqueFd> open_beneath(int root, const std::string& path, Beneath kind) {
     return resolve(root, path, O_PATH | (kind == Beneath::directory ? O_DIRECTORY : 0U));
 }
 
+Result<UniqueFd> open_without_magic(const std::string& path, int flags) {
+    open_how how{};
+    how.flags = static_cast<std::uint64_t>(flags) | O_CLOEXEC;
+    how.resolve = RESOLVE_NO_MAGICLINKS;
+    UniqueFd fd(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how)));
+    if (!fd) return errno_error(printable(path, 512));
+    return fd;
+}
+
 Result<UniqueFd> open_file_beneath(int root, const std::string& path) {
     // O_NONBLOCK: a fifo of that name must not stop us; the caller checks what it got.
     return resolve(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);

@@ -22,6 +22,9 @@ enum class Beneath {
 /// Opens (O_PATH) `path` as if `root` were "/": links are followed inside it, never out of it, and magic links never.
 /// The error's number is openat2's (ENOENT for a missing path).
 [[nodiscard]] Result<UniqueFd> open_beneath(int root, const std::string& path, Beneath kind = Beneath::any);
+/// Opens an absolute path as this process sees it, through no magic link of /proc: what it leads to lies in this
+/// mount namespace, under the name that the kernel will give for it.
+[[nodiscard]] Result<UniqueFd> open_without_magic(const std::string& path, int flags);
 /// The same, opened for reading: regular files only.
 [[nodiscard]] Result<UniqueFd> open_file_beneath(int root, const std::string& path);
 

@@ -25,6 +25,8 @@ struct SourceTree {
     bool directory = false;
 };
 
+constexpr std::chrono::seconds kServerEndTime{2};
+
 /// /proc and /sys must be the real ones: what reads them believes them.
 Status check_system_source(int fd, const std::string& path) {
     if (path != "/proc" && path != "/sys") return {};
@@ -41,6 +43,12 @@ Status check_system_source(int fd, const std::string& path) {
 class RealRunner::Builder {
 public:
     explicit Builder(RunnerInputs inputs) : in_(std::move(inputs)) {}
+    Builder(const Builder&) = delete;
+    Builder& operator=(const Builder&) = delete;
+    ~Builder() {
+        // Nobody took it: the container did not come about. It would end with its mount, but not at once.
+        if (server_) end_process(server_->pidfd, kServerEndTime);
+    }
 
     Status run(const Effect& effect, const Plan& plan) {
         plan_ = &plan;
@@ -101,7 +109,12 @@ private:
                 const std::string& path = plan_->sources[i].path;
                 BERTH_CHECK(check_system_source(fds[i].get(), path));
                 struct stat st {};
-                if (::fstat(fds[i].get(), &st) != 0) return errno_error(path);
+                if (::fstat(fds[i].get(), &st) != 0) {
+                    // A FUSE file system of the user's, which root may not look into.
+                    if (plan_->sources[i].required) return errno_error(printable(path, 512));
+                    sources_.push_back(std::move(tree));
+                    continue;
+                }
                 tree.directory = S_ISDIR(st.st_mode);
                 BERTH_TRY(tree.mount, clone_mount(fds[i].get(), path));
             }
@@ -174,7 +187,7 @@ private:
                                    e.devices ? DeviceNodes::working : DeviceNodes::refused, what));
         auto status = attach_at(tree.mount.get(), e.destination, tree.directory);
         if (!status && !plan_->sources[e.source].required) {
-            log(LogLevel::warning, what + " is not mounted: " + status.error().message);
+            log(LogLevel::warning, printable(what, 512) + " is not mounted: " + status.error().message);
             return {};
         }
         return status;

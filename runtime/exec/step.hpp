@@ -75,11 +75,12 @@ public:
     /// where there is no server or Slurm uses no cgroups.
     Status adopt_server(pid_t task) const;
 
-    /// Ends the image server, if it still runs: the step is over.
-    void end_server() const noexcept;
+    /// Ends berth-step and the image server, if they still run: the step is over.
+    void end_helpers() const noexcept;
 
 private:
     UniqueFd socket_;
+    UniqueFd helper_;  ///< pidfd of berth-step
     UniqueFd namespace_;
     StepOutcome outcome_;
 };

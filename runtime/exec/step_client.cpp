@@ -1,6 +1,5 @@
 // The side of slurmstepd.
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -21,8 +20,10 @@ namespace berth {
 namespace {
 
 constexpr std::chrono::seconds kNamespaceTime{30};
-// Longer than every bound inside berth-step together, so that its own message arrives rather than this one's.
-constexpr std::chrono::seconds kOutcomeTime{300};
+constexpr std::chrono::seconds kServerEndTime{2};
+// Longer than the bounds inside berth-step (30 s for the agent, 15 s for the image server), shorter than Slurm's
+// UnkillableStepTimeout.
+constexpr std::chrono::seconds kOutcomeTime{50};
 
 /// "/a/b/task_0" → "/a/b": Slurm v1 has one cgroup a task below the step's.
 std::string step_cgroup(std::string path) {
@@ -61,13 +62,14 @@ bool is_slurms(const std::string& path) { return path.find("/step_") != std::str
 Result<StepContainer> StepContainer::start(const StepRequest& request) {
     BERTH_TRY(auto sockets, socket_pair());
     // Nobody's child: slurmstepd waits for every child of its own, and need not wonder about this one.
-    BERTH_TRY(const auto helper, spawn_detached(install_paths().libexec + "/berth-step", {}, {sockets.second.get()},
+    BERTH_TRY(auto helper, spawn_detached(install_paths().libexec + "/berth-step", {}, {sockets.second.get()},
                                                 [] { return Status(); }));
     sockets.second.reset();
     BERTH_CHECK(send_message(sockets.first.get(), pack(request)));
     BERTH_TRY(auto answer, receive_message(sockets.first.get(), kNamespaceTime));
     if (answer.fds.size() != 1) return Error{Category::system, EPROTO, "berth-step could not make a mount namespace"};
     StepContainer container;
+    container.helper_ = std::move(helper.pidfd);
     container.socket_ = std::move(sockets.first);
     container.namespace_ = std::move(answer.fds[0]);
     return container;
@@ -81,8 +83,13 @@ Status StepContainer::finish() {
     if (path.empty() || path[0] != '/') path = "/";
     BERTH_CHECK(send_message(socket_.get(), path, {here.get()}));
     auto answer = receive_message(socket_.get(), kOutcomeTime);
-    if (!answer) return std::move(answer).error().within("berth-step");
+    if (!answer) {
+        end_process(helper_, kServerEndTime);
+        return std::move(answer).error().within("berth-step");
+    }
     BERTH_TRY(outcome_, unpack_outcome(answer->data));
+    // It ends now, and leaves the job's cgroup: nothing of ours may hold that up.
+    static_cast<void>(receive_message(socket_.get(), kServerEndTime));
     return {};
 }
 
@@ -121,10 +128,12 @@ Status StepContainer::adopt_server(pid_t task) const {
     return {};
 }
 
-void StepContainer::end_server() const noexcept {
+void StepContainer::end_helpers() const noexcept {
+    if (helper_) end_process(helper_, kServerEndTime);
     if (outcome_.server <= 0) return;
+    // Gone before slurmstepd removes the step's cgroups, which must be empty then.
     const auto process = open_process(outcome_.server, outcome_.server_started);
-    if (process) ::syscall(SYS_pidfd_send_signal, process->get(), SIGKILL, nullptr, 0);
+    if (process) end_process(*process, kServerEndTime);
 }
 
 }  // namespace berth

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <climits>
 #include <cstring>
 #include <set>
 #include <string_view>
@@ -99,24 +100,43 @@ public:
     Result<std::vector<ImageScript>> read_container(int root, int passwd, int group, const CallerEntries& entries) override;
 };
 
+/// The path by name from the root. A working directory that lies in another namespace (/proc/PID/root) counts by its
+/// name only, so that no limit on paths is passed through it.
+Result<std::string> absolute_path(const std::string& path) {
+    if (path.starts_with('/')) return path;
+    std::string current(PATH_MAX, '\0');
+    if (::getcwd(current.data(), current.size()) == nullptr || current[0] != '/')
+        return errno_error("working directory", ENOENT, Category::usage);
+    return std::string(current.c_str()) + "/" + path;
+}
+
+/// File systems that show the kernel, not files: nobody's image, and root's view of them is not the user's.
+bool is_kernel_file_system(int fd) {
+    constexpr std::array<long, 15> kTypes = {PROC_SUPER_MAGIC, SYSFS_MAGIC, DEBUGFS_MAGIC, TRACEFS_MAGIC, CGROUP_SUPER_MAGIC,
+                                             CGROUP2_SUPER_MAGIC, DEVPTS_SUPER_MAGIC, SECURITYFS_MAGIC, BPF_FS_MAGIC, PSTOREFS_MAGIC,
+                                             EFIVARFS_MAGIC, NSFS_MAGIC, BINFMTFS_MAGIC, 0x62656570 /* configfs */, 0x19800202 /* mqueue */};
+    struct statfs fs {};
+    return ::fstatfs(fd, &fs) != 0 || std::find(kTypes.begin(), kTypes.end(), static_cast<long>(fs.f_type)) != kTypes.end();
+}
+
 Result<OpenedImage> DirectUserSide::open_image(const std::string& path) {
     OpenedImage opened;
+    BERTH_TRY(const auto absolute, absolute_path(path));
     // O_NONBLOCK: a fifo of that name must not stop us.
-    opened.fd = UniqueFd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-    const int number = errno;
-    if (opened.fd) {
-        struct stat st {};
-        if (::fstat(opened.fd.get(), &st) != 0) return errno_error(path);
-        if (S_ISDIR(st.st_mode)) opened.fd.reset();
-    }
-    if (!opened.fd) {
-        // A folder need not be readable to be a root, only searchable.
-        opened.fd = UniqueFd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-        if (!opened.fd) return errno_error("image " + printable(path, 512), number, Category::usage);
-        opened.info.kind = ImageKind::directory;
+    auto file = open_without_magic(absolute, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    struct stat st {};
+    if (file && ::fstat(file->get(), &st) != 0) return errno_error(printable(path, 512));
+    if (file && !S_ISDIR(st.st_mode)) {
+        opened.fd = std::move(file).value();
+        BERTH_CHECK(inspect_file(opened.fd.get(), path, opened.info));
         return opened;
     }
-    BERTH_CHECK(inspect_file(opened.fd.get(), path, opened.info));
+    // A folder need not be readable to be a root, only searchable.
+    auto folder = open_without_magic(absolute, O_PATH | O_DIRECTORY);
+    if (!folder) return errno_error("image " + printable(path, 512), file ? folder.error().number : file.error().number, Category::usage);
+    if (is_kernel_file_system(folder->get())) return image_error(path, "a file system of the kernel's, not an image");
+    opened.fd = std::move(folder).value();
+    opened.info.kind = ImageKind::directory;
     return opened;
 }
 

@@ -59,7 +59,8 @@ Error serve(const Options& options) {
     if (!session) return std::move(session).error();
     if (auto status = limit_resources(options.max_memory); !status) return std::move(status).error();
     static Workers workers(*session, options.request_cpu_seconds);
-    if (auto status = workers.start(thread_count(options.threads)); !status) return std::move(status).error();
+    server.threads = thread_count(options.threads);
+    if (auto status = workers.start(server.threads); !status) return std::move(status).error();
     if (auto status = install_filter(options); !status) return std::move(status).error();
 
     auto image = SquashImage::open(options.image_fd, options.offset, options.size);
