@@ -111,7 +111,7 @@ std::optional<std::string> settle_native() {
         ::setenv(kLast, berth::kLastNative, 1);
     else if (inherited_native())
         ::setenv(kNative, inherited_native()->c_str(), 1);
-    if (given_image()) ::setenv(kLast, berth::kLastImage, 1);
+    if (berth::slurm::given_on_command_line(kImageOption)) ::setenv(kLast, berth::kLastImage, 1);
     return own;
 }
 
@@ -127,7 +127,7 @@ std::string check_early(int argc, char** argv, const std::optional<std::string>&
             if (auto status = option.apply(request, value); !status) return "--" + name + ": " + status.error().message;
         }
     }
-    if (request.image.empty() && native) request.image = *native;
+    if (native && !berth::slurm::given_on_command_line(kImageOption)) request.image = *native;
     if (!arguments->early_check || !request.wants_container()) return "";
     const auto image = berth::direct_user_side()->open_image(request.image);
     return image ? "" : image.error().message;

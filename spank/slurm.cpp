@@ -19,12 +19,26 @@ struct Registered {
     std::string name;
     std::string argument;
     std::string usage;
+    bool inherited = false;  ///< the environment names it, and Slurm will
     spank_option option{};
 };
+
+/// Where srun, sbatch and salloc find the value that an outer one of them left. They write it too, later.
+bool is_inherited(std::string_view name) {
+    std::string variable = "SLURM_SPANK__SLURM_SPANK_OPTION_berth_" + std::string(name);
+    std::replace(variable.begin(), variable.end(), '-', '_');
+    return std::getenv(variable.c_str()) != nullptr;
+}
 
 std::deque<Registered>& registered() {
     static std::deque<Registered> options;
     return options;
+}
+
+/// How often Slurm has named each option.
+std::map<std::string, int, std::less<>>& times_named() {
+    static std::map<std::string, int, std::less<>> times;
+    return times;
 }
 
 OptionValues& values() {
@@ -34,6 +48,7 @@ OptionValues& values() {
 
 int option_given(int index, const char* argument, int) {
     const std::string& name = registered().at(static_cast<std::size_t>(index)).name;
+    ++times_named()[name];
     std::erase_if(values(), [&](const auto& value) { return value.first == name; });
     // Slurm hands a flag, and an optional value left out, over as null or as "(null)".
     const bool none = argument == nullptr || std::strcmp(argument, "(null)") == 0;
@@ -44,6 +59,7 @@ int option_given(int index, const char* argument, int) {
 bool register_option(spank_t spank, std::string_view name, const Option& option) {
     Registered& entry = registered().emplace_back();
     entry.name = name;
+    entry.inherited = is_inherited(name);
     entry.argument = option.takes_argument() ? option.argument : "";
     entry.usage = "[berth] " + std::string(option.meaning);
     entry.option.name = entry.name.data();
@@ -68,6 +84,14 @@ void log_sink(LogLevel level, const std::string& line) {
 }
 
 const OptionValues& option_values() { return values(); }
+
+bool given_on_command_line(const char* name) {
+    const auto named = times_named().find(std::string_view(name));
+    if (named == times_named().end()) return false;
+    for (const auto& entry : registered())
+        if (entry.name == name) return named->second > (entry.inherited ? 1 : 0);
+    return false;
+}
 
 bool register_options(spank_t spank) {
     for (const Option& option : options()) {

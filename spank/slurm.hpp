@@ -29,6 +29,10 @@ void log_sink(LogLevel level, const std::string& line);
 using OptionValues = std::vector<std::pair<std::string, std::string>>;
 [[nodiscard]] const OptionValues& option_values();
 
+/// Whether the command line of this process itself gave the option. Slurm tells a plugin of a value that an outer
+/// sbatch or salloc left in the environment in the same way, before it reads the command line.
+[[nodiscard]] bool given_on_command_line(const char* name);
+
 /// Registers every option of the table (and --container, where Slurm has none of its own).
 [[nodiscard]] bool register_options(spank_t spank);
 

@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "runtime/base/text.hpp"
+#include "runtime/exec/mounts.hpp"
 #include "sif/names.hpp"
 
 namespace berth {
@@ -118,6 +119,7 @@ Result<Prepared> prepare(const Considered& considered, const config::SiteConfig&
     RunnerInputs inputs{side, job.privileged, considered.image.fd.get(), considered.image.info,
                         caller_entries(considered.decision, job), std::nullopt, prepared_namespace};
     if (considered.decision.driver == Driver::fuse) { BERTH_TRY(inputs.server, image_server_account(site)); }
+    if (job.privileged && job.uid != 0) BERTH_CHECK(look_beneath_as({job.uid, job.gid, job.groups}));
     // Modes of what is made must not depend on the caller's umask, which the command gets back.
     const mode_t callers = ::umask(0022);
     RealRunner runner(std::move(inputs));

@@ -1,19 +1,44 @@
 #include "runtime/exec/mounts.hpp"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/openat2.h>
+#include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
+#include <optional>
 
 #include "runtime/base/text.hpp"
 
 namespace berth {
 namespace {
 
+/// Whose rights open_beneath() uses; nothing: the process's own.
+std::optional<std::pair<uid_t, gid_t>> looks_as;
+
+/// Takes the file system ids of looks_as for its lifetime. setfsuid(2): the capabilities over files go and come back
+/// with them, those over mounts stay.
+class FileSystemIds {
+public:
+    FileSystemIds() {
+        if (!looks_as) return;
+        ::setfsgid(looks_as->second);
+        ::setfsuid(looks_as->first);
+    }
+    FileSystemIds(const FileSystemIds&) = delete;
+    FileSystemIds& operator=(const FileSystemIds&) = delete;
+    ~FileSystemIds() {
+        if (!looks_as) return;
+        ::setfsuid(::geteuid());
+        ::setfsgid(::getegid());
+    }
+};
+
 Result<UniqueFd> resolve(int root, const std::string& path, std::uint64_t flags) {
+    const FileSystemIds ids;
     open_how how{};
     how.flags = flags | O_CLOEXEC;
     how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
@@ -39,6 +64,12 @@ std::string kernel_words(int context) {
 }
 
 }  // namespace
+
+Status look_beneath_as(const Identity& identity) {
+    if (::setgroups(identity.groups.size(), identity.groups.data()) != 0) return errno_error("setgroups");
+    looks_as = {identity.uid, identity.gid};
+    return {};
+}
 
 Result<UniqueFd> open_beneath(int root, const std::string& path, Beneath kind) {
     return resolve(root, path, O_PATH | (kind == Beneath::directory ? O_DIRECTORY : 0U));

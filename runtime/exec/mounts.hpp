@@ -10,6 +10,7 @@
 
 #include "runtime/base/result.hpp"
 #include "runtime/base/unique_fd.hpp"
+#include "runtime/exec/privilege.hpp"
 
 namespace berth {
 
@@ -22,6 +23,11 @@ enum class Beneath {
 /// Opens (O_PATH) `path` as if `root` were "/": links are followed inside it, never out of it, and magic links never.
 /// The error's number is openat2's (ENOENT for a missing path).
 [[nodiscard]] Result<UniqueFd> open_beneath(int root, const std::string& path, Beneath kind = Beneath::any);
+/// From now on open_beneath() looks with the rights of this user (fsuid, fsgid and these supplementary groups, which
+/// stay the process's), so that root's answers tell nobody what a private folder holds. For processes of one thread
+/// that make one container. CAP_SETUID and CAP_SETGID.
+[[nodiscard]] Status look_beneath_as(const Identity& identity);
+
 /// Opens an absolute path as this process sees it, through no magic link of /proc: what it leads to lies in this
 /// mount namespace, under the name that the kernel will give for it.
 [[nodiscard]] Result<UniqueFd> open_without_magic(const std::string& path, int flags);

@@ -85,7 +85,10 @@ unit_run() {
 
 # A crash leaves no results behind, and must not pass for that.
 unit_tests_failed() {
-    grep -B 3 -A 25 '<Expression success="false"\|<Failure\|<Exception\|<FatalErrorCondition' "$3" || true
+    awk '/<TestCase / {name = $0}
+        /<(Expression success="false"|Failure|Exception|FatalErrorCondition)/ {print name; name = ""; show = 1}
+        show {print}
+        /<\/(Expression|Failure|Exception|FatalErrorCondition)>/ {show = 0}' "$3"
     tail -n 40 "$3.err"
     if ! grep -q '<OverallResults ' "$3"; then result_record fail "$1:the program" 0 "ended early with status $2"; fi
 }
