@@ -96,7 +96,7 @@ unit_tests_failed() {
 # tier_fuzz: each target first replays its corpus, then looks for news for BERTH_FUZZ_SECONDS (20).
 tier_fuzz() {
     local target
-    build_preset fuzz
+    BUILD_TARGETS=tests/fuzz/all build_preset fuzz
     for target in "$BERTH_BUILD"/fuzz/bin/*_fuzz; do
         [[ -x $target ]] || die "the fuzz preset built no targets"
         fuzz_target "$target"

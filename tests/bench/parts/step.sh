@@ -15,15 +15,16 @@ measure_step() {
 
 # step_tasks N FOLDER
 step_tasks() {
-    local tasks=$1 folder=$2 COMMANDS_AS='step_in_job'
+    local tasks=$1 folder=$2 label="$1 tasks" COMMANDS_AS=step_in_job
     local srun=(srun --quiet --overlap --chdir=/ -n "$tasks")
+    [[ $tasks != 1 ]] || label='1 task'
     say
     commands_begin
-    command_add "$tasks tasks, no container" "${srun[@]}" /bin/busybox true
-    command_add "$tasks tasks, image of the user's (FUSE)" "${srun[@]}" --container="$folder/demo.sif" /bin/busybox true
-    command_add "$tasks tasks, image of root's (kernel)" "${srun[@]}" --container="$BENCH_ROOT/demo.sif" /bin/busybox true
-    command_add "$tasks tasks, folder" "${srun[@]}" --container="$folder/tree" /bin/busybox true
-    TABLE="-v tasks=$tasks" commands_run "$tasks tasks, no container" --rounds "$(rounds 20 3)" --warm-up 1 --pause-ms 100
+    command_add "$label, no container" "${srun[@]}" /bin/busybox true
+    command_add "$label, image of the user's (FUSE)" "${srun[@]}" --container="$folder/demo.sif" /bin/busybox true
+    command_add "$label, image of root's (kernel)" "${srun[@]}" --container="$BENCH_ROOT/demo.sif" /bin/busybox true
+    command_add "$label, folder" "${srun[@]}" --container="$folder/tree" /bin/busybox true
+    TABLE="-v tasks=$tasks" commands_run "$label, no container" --rounds "$(rounds 20 3)" --warm-up 1 --pause-ms 100
 }
 
 step_in_job() { as_user salloc --quiet --chdir=/ -n "$tasks" "$@"; }
