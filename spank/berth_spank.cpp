@@ -215,6 +215,13 @@ int slurm_spank_task_init(spank_t spank, int, char**) {
     return 0;
 }
 
+int slurm_spank_task_exit(spank_t spank, int, char**) {
+    return guarded("task_exit", [&] {
+        plugin().task_ended(berth::slurm::local_task_count(spank));
+        return 0;
+    });
+}
+
 int slurm_spank_exit(spank_t, int, char**) {
     return guarded("exit", [] {
         if (spank_context() == S_CTX_REMOTE) plugin().end();

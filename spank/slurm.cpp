@@ -157,6 +157,11 @@ pid_t task_pid(spank_t spank) {
     return spank_get_item(spank, S_TASK_PID, &pid) == ESPANK_SUCCESS ? pid : -1;
 }
 
+unsigned local_task_count(spank_t spank) {
+    std::uint32_t count = 0;
+    return spank_get_item(spank, S_JOB_LOCAL_TASK_COUNT, &count) == ESPANK_SUCCESS && count > 0 ? count : 1;
+}
+
 std::optional<std::string> oci_configuration() {
     const char* configuration = std::getenv("SLURM_CONF");  // slurmd sets it for slurmstepd; a job cannot
     std::string path = configuration != nullptr ? configuration : "/etc/slurm/slurm.conf";

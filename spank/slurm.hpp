@@ -56,6 +56,8 @@ struct StepFacts {
 /// The task's number on this node; 0 when it is not known.
 [[nodiscard]] int local_task(spank_t spank);
 [[nodiscard]] pid_t task_pid(spank_t spank);
+/// How many tasks the step has on this node; at least 1.
+[[nodiscard]] unsigned local_task_count(spank_t spank);
 
 /// The path of this node's oci.conf, when there is one: with it Slurm gives --container to an OCI runtime.
 [[nodiscard]] std::optional<std::string> oci_configuration();

@@ -97,6 +97,11 @@ void StepPlugin::adopt(pid_t task) {
         log(LogLevel::warning, "the image server stays outside the step's cgroup: " + status.error().message);
 }
 
+void StepPlugin::task_ended(unsigned tasks) {
+    // Slurm kills what is left in the step's cgroup, and then sleeps for a second: nothing of ours may be left by then.
+    if (++tasks_ended_ >= tasks) end();
+}
+
 void StepPlugin::end() {
     if (container_) container_->end_helpers();
     container_.reset();

@@ -40,6 +40,7 @@ public:
     void finish();       ///< slurmstepd, in the job's working directory
     void enter();        ///< each task, with privilege
     void adopt(pid_t task);
+    void task_ended(unsigned tasks);  ///< slurmstepd, after each of the node's `tasks`; with the last the server goes
     void end();
 
     /// Each task, as the user: the environment to run with, or nothing when the task must not run; then `status` is
@@ -50,6 +51,7 @@ private:
     void report(int local_task) const;
     bool active_ = false;
     bool server_adopted_ = false;
+    unsigned tasks_ended_ = 0;
     StepRequest request_;
     std::optional<StepContainer> container_;
     std::optional<Error> error_;

@@ -123,10 +123,14 @@ int main(int argc, char** argv) {
     std::vector<std::string> words;
     for (int i = 1; i < argc; ++i) {
         const std::string word = argv[i];
-        if (word == "--warm") warm = true;
-        else if (word == "--shuffle") shuffle = true;
-        else if (word == "--readers" && i + 1 < argc) readers = std::strtoul(argv[++i], nullptr, 10);
-        else words.push_back(word);
+        if (word == "--warm")
+            warm = true;
+        else if (word == "--shuffle")
+            shuffle = true;
+        else if (word == "--readers" && i + 1 < argc)
+            readers = std::strtoul(argv[++i], nullptr, 10);
+        else
+            words.push_back(word);
     }
     const bool small = words.size() == 3 && words[0] == "small";
     if (readers == 0 || (!small && (words.size() != 2 || words[0] != "big"))) {

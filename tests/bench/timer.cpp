@@ -2,16 +2,17 @@
 //
 //   timer [--rounds N] [--warm-up N] [--pause-ms N] [--figure] [--drop-caches] [--forget PATH]… <COMMANDS
 //
-// COMMANDS: a line each, NAME and then the command's words, all separated by tabs. In each round every command runs once,
-// and the next round begins one command further on, so that none always runs behind the same neighbour.
-// Output, a line a run: NAME, round, seconds, largest resident set in KiB of the command and all that it waited for
-// (at least the timer's own, which the kernel counts in), exit status (128 + signal); separated by tabs.
+// COMMANDS: a line each, NAME and then the command's words, all separated by tabs. In each round every command runs
+// once, and the next round begins one command further on, so that none always runs behind the same neighbour. Output, a
+// line a run: NAME, round, seconds, largest resident set in KiB of the command and all that it waited for (at least the
+// timer's own, which the kernel counts in), exit status (128 + signal); separated by tabs.
 //   --warm-up N      rounds before those that are printed
 //   --pause-ms N     between runs, for what a command leaves behind to end (0)
 //   --figure         seconds are the first number that the command prints, rather than its duration
 //   --drop-caches    empties the machine's page cache before each run (root)
 //   --forget PATH    drops the pages of this file, or of all files beneath this folder, before each run
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -58,6 +59,14 @@ double now() {
     timespec time{};
     ::clock_gettime(CLOCK_MONOTONIC, &time);
     return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+}
+
+volatile pid_t running = 0;
+
+// Ends what runs, too: who ends the timer wants to remove what that uses.
+void end(int signal) {
+    if (running > 0) ::kill(running, SIGTERM);
+    ::_exit(128 + signal);
 }
 
 void forget_file(const std::filesystem::path& path) {
@@ -116,11 +125,13 @@ Sample run(const Command& command, bool figure) {
     Sample sample;
     const double begin = now();
     const pid_t child = spawn(command, out[1]);
+    running = child;
     ::close(out[1]);
     const std::string said = figure ? read_all(out[0]) : "";
     int status = 0;
     rusage usage{};
     if (::wait4(child, &status, 0, &usage) != child) fail("wait4");
+    running = 0;
     sample.seconds = figure ? std::strtod(said.c_str(), nullptr) : now() - begin;
     ::close(out[0]);
     sample.peak_kib = usage.ru_maxrss;
@@ -152,12 +163,18 @@ Settings read_settings(int argc, char** argv) {
             errno = EINVAL;
             fail(name + " needs a value");
         }
-        if (name == "--rounds") settings.rounds = std::strtoul(argv[i], nullptr, 10);
-        else if (name == "--warm-up") settings.warm_up = std::strtoul(argv[i], nullptr, 10);
-        else if (name == "--pause-ms") settings.pause_ms = std::strtoul(argv[i], nullptr, 10);
-        else if (name == "--figure") settings.figure = true;
-        else if (name == "--drop-caches") settings.drop_caches = true;
-        else if (name == "--forget") settings.forget.emplace_back(argv[i]);
+        if (name == "--rounds")
+            settings.rounds = std::strtoul(argv[i], nullptr, 10);
+        else if (name == "--warm-up")
+            settings.warm_up = std::strtoul(argv[i], nullptr, 10);
+        else if (name == "--pause-ms")
+            settings.pause_ms = std::strtoul(argv[i], nullptr, 10);
+        else if (name == "--figure")
+            settings.figure = true;
+        else if (name == "--drop-caches")
+            settings.drop_caches = true;
+        else if (name == "--forget")
+            settings.forget.emplace_back(argv[i]);
         else {
             errno = EINVAL;
             fail("unknown option " + name);
@@ -171,6 +188,7 @@ Settings read_settings(int argc, char** argv) {
 int main(int argc, char** argv) {
     const Settings settings = read_settings(argc, argv);
     const auto commands = read_commands();
+    for (const int signal : {SIGHUP, SIGINT, SIGTERM}) ::signal(signal, end);
     for (unsigned long round = 0; round < settings.warm_up + settings.rounds; ++round) {
         for (std::size_t turn = 0; turn < commands.size(); ++turn) {
             const auto& command = commands[(turn + round) % commands.size()];

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034  # COMMANDS_AS is table.sh's
 # exec of /bin/true: start-up and memory. Sourced by run.
 
 measure_exec() {
@@ -23,15 +24,18 @@ exec_images() {
 exec_bundle() {
     command -v crun >/dev/null || return 0
     mkdir -p "$1"
-    (cd "$1" && crun spec ${3:-} && sed -i -E 's/"terminal": true/"terminal": false/; s|"path": "rootfs"|"path": "'"$2"'"|; s/"sh"$/"\/bin\/true"/' config.json)
+    (cd "$1" && crun spec "${@:3}")
+    sed -i -E 's/"terminal": true/"terminal": false/; s|"path": "rootfs"|"path": "'"$2"'"|; s|"sh"$|"/bin/true"|' \
+        "$1/config.json"
 }
 
 exec_unprivileged() {
-    local folder=$1 COMMANDS_AS=as_user berth=$BERTH_PREFIX/bin/berth
+    local folder=$1 COMMANDS_AS=as_user berth=$BERTH_PREFIX/bin/berth driver
     heading "exec /bin/true, without privilege (ms)"
     commands_begin
     peer_add "bwrap, folder" bwrap --ro-bind "$folder/tree" / /bin/true
-    command_add "berth, $(driver_of as_user "$berth" exec --explain=text "$folder/demo.sif" true)" "$berth" exec "$folder/demo.sif" /bin/true
+    driver=$(driver_of as_user "$berth" exec --explain=text "$folder/demo.sif" true)
+    command_add "berth, $driver" "$berth" exec "$folder/demo.sif" /bin/true
     command_add "berth, folder" "$berth" exec "$folder/tree" /bin/true
     mkdir -p "$folder/crun"
     chown "$TEST_USER:" "$folder/crun"

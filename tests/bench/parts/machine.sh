@@ -2,8 +2,11 @@
 # What the figures depend on. Sourced by run.
 
 machine_facts() {
+    local model memory
+    model=$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)
+    memory=$(awk '/^MemTotal/ {printf "%.0f", $2 / 1048576}' /proc/meminfo)
     heading "machine"
-    say "  $(nproc) CPUs ($(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1)), $(awk '/^MemTotal/ {printf "%.0f GiB", $2 / 1048576}' /proc/meminfo), Linux $(uname -r)"
+    say "  $(nproc) CPUs (${model:-unknown}), $memory GiB, Linux $(uname -r)"
     say "  load at the beginning: $(cut -d' ' -f1-3 /proc/loadavg)"
     say "  files on: $(stat -f -c %T "$BENCH_ROOT")"
     say "  Berth: $BERTH_PREFIX"
@@ -22,7 +25,9 @@ peer_versions() {
     (IFS=','; say "${list[*]}" | sed 's/,/, /g')
 }
 
-peer_version() { env USER="${USER:-root}" "$1" --version 2>&1 </dev/null | grep -oE '[0-9]+(\.[0-9]+)+' | head -n 1 || true; }
+peer_version() {
+    env USER="${USER:-root}" "$1" --version 2>&1 </dev/null | grep -oE '[0-9]+(\.[0-9]+)+' | head -n 1 || true
+}
 
 # server_peak UID COMMAND…: MiB, the largest resident set of the image server of a command, looked at while that runs.
 server_peak() {

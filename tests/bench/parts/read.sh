@@ -11,7 +11,7 @@ measure_read() {
     read_files "$files" "$mib"
     for compression in zstd gzip; do read_image "$compression"; done
     sync
-    heading "reading $files small files ($(du -sm --apparent-size "$READ/small" | cut -f1) MiB) and one of $mib MiB, as root (s)"
+    heading "reading $files small files and one of $mib MiB, as root (s)"
     say "  ratios are to the kernel's squashfs of the same compression; cold: $(read_how_cold)"
     READ_COMPRESSIONS='zstd gzip'
     for readers in 1 2 8; do
@@ -55,27 +55,43 @@ read_how_cold() {
 
 # read_part READERS STATES WHAT ROUNDS READER_ARGUMENT…
 read_part() {
-    local readers=$1 states=$2 what=$3 rounds=$4 state cold=() plural=s
+    local readers=$1 states=$2 what=$3 rounds=$4 state plural=s
     shift 4
     [[ $readers != 1 ]] || plural=''
-    cold=(--forget "$BENCH_ROOT/read" --forget "$TEST_HOME/bench/read")
-    if [[ -w /proc/sys/vm/drop_caches ]]; then cold=(--drop-caches); fi
     for state in $states; do
         say
         say "  $what, $state, $readers reader$plural"
-        read_commands --readers "$readers" $([[ $state != warm ]] || say --warm) "$@"
-        TABLE='-v unit=s' commands_run "kernel squashfs, *" --figure --rounds "$rounds" \
-            --warm-up "$([[ $state == fresh ]] && say 1 || say 0)" $([[ $state != cold ]] || say "${cold[@]}")
+        read_in_state "$state" "$rounds" --readers "$readers" "$@"
     done
+}
+
+# read_in_state STATE ROUNDS READER_ARGUMENT…
+read_in_state() {
+    local state=$1 options=(--figure --rounds "$2")
+    shift 2
+    case $state in
+        cold)
+            if [[ -w /proc/sys/vm/drop_caches ]]; then
+                options+=(--warm-up 0 --drop-caches)
+            else
+                options+=(--warm-up 0 --forget "$BENCH_ROOT/read" --forget "$TEST_HOME/bench/read")
+            fi ;;
+        fresh) options+=(--warm-up 1) ;;
+        warm)
+            options+=(--warm-up 0)
+            set -- --warm "$@" ;;
+    esac
+    read_commands "$@"
+    TABLE='-v unit=s' commands_run "kernel squashfs, *" "${options[@]}"
 }
 
 # read_commands READER_ARGUMENT…
 read_commands() {
-    local berth=("$BERTH_PREFIX/bin/berth" exec --config "$BENCH_ROOT/berth.conf") compression
+    local berth=("$BERTH_PREFIX/bin/berth" exec --config "$BENCH_ROOT/berth.conf") image
     commands_begin
-    for compression in $READ_COMPRESSIONS; do
-        command_list "kernel squashfs, $compression" "${berth[@]}" "$BENCH_ROOT/read/$compression.sif" /bench/reader "$@"
-        command_list "FUSE, $compression" "${berth[@]}" "$TEST_HOME/bench/read/$compression.sif" /bench/reader "$@"
+    for image in $READ_COMPRESSIONS; do
+        command_list "kernel squashfs, $image" "${berth[@]}" "$BENCH_ROOT/read/$image.sif" /bench/reader "$@"
+        command_list "FUSE, $image" "${berth[@]}" "$TEST_HOME/bench/read/$image.sif" /bench/reader "$@"
     done
     command_list "folder" "${berth[@]}" "$BENCH_ROOT/read/tree" /bench/reader "$@"
     if command -v squashfuse_ll >/dev/null; then

@@ -1,12 +1,13 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034  # COMMANDS_AS is table.sh's
 # A Slurm step with and without --container. Sourced by run.
 
 measure_step() {
     local tasks folder=$TEST_HOME/bench
     [[ -e $folder/demo.sif ]] || exec_images "$folder"
     cluster_detect "$BENCH_ROOT/cluster"
-    cluster_start "$BENCH_ROOT/cluster" \
-        "required $BERTH_PREFIX/lib/berth_spank.so config=$BENCH_ROOT/berth.conf" || die "the Slurm for the steps does not start"
+    cluster_start "$BENCH_ROOT/cluster" "required $BERTH_PREFIX/lib/berth_spank.so config=$BENCH_ROOT/berth.conf" ||
+        die "the Slurm for the steps does not start"
     heading "a step of /bin/busybox true, Slurm $(slurmd -V | awk '{print $2}'), proctrack/$CLUSTER_PROCTRACK (ms)"
     say "  in one allocation, so that no job is scheduled in between; 'added' is the median of the differences"
     for tasks in 1 8 64; do step_tasks "$tasks" "$folder"; done

@@ -31,11 +31,15 @@ peer_add() {
 
 # commands_run BASE [TIMER_OPTION…]; TABLE holds more of table.awk's variables.
 commands_run() {
-    local base=$1 samples=$BENCH_ROOT/samples
+    local base=$1 samples=$BENCH_ROOT/samples status=0
     shift
     [[ -s $BENCH_COMMANDS ]] || return 0
-    ${COMMANDS_AS:-} "$BENCH_ROOT/timer" "$@" <"$BENCH_COMMANDS" >"$samples" 2>>"$BENCH_ROOT/stderr" ||
-        warn "timer failed: $(tail -n 1 "$BENCH_ROOT/stderr")"
+    # In the background: bash answers an interrupt only between two commands, and this one may take minutes.
+    ${COMMANDS_AS:-} "$BENCH_ROOT/timer" "$@" <"$BENCH_COMMANDS" >"$samples" 2>>"$BENCH_ROOT/stderr" &
+    BENCH_TIMER=$!
+    wait "$BENCH_TIMER" || status=$?
+    BENCH_TIMER=''
+    ((status == 0)) || warn "timer ended with status $status: $(tail -n 1 "$BENCH_ROOT/stderr")"
     # shellcheck disable=SC2086
     awk -v base="$base" ${TABLE:-} -f "$BENCH/parts/table.awk" "$BENCH_COMMANDS" "$samples"
 }
