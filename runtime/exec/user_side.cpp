@@ -133,6 +133,8 @@ Result<OpenedImage> DirectUserSide::open_image(const std::string& path) {
     }
     // A folder need not be readable to be a root, only searchable.
     auto folder = open_without_magic(absolute, O_PATH | O_DIRECTORY);
+    if (!folder && folder.error().number == ELOOP)
+        return Error{Category::usage, ELOOP, "image " + printable(path, 512) + ": the path leads through a link of /proc (or links in a circle): name the file itself"};
     if (!folder) return errno_error("image " + printable(path, 512), file ? folder.error().number : file.error().number, Category::usage);
     if (is_kernel_file_system(folder->get())) return image_error(path, "a file system of the kernel's, not an image");
     opened.fd = std::move(folder).value();
@@ -279,6 +281,9 @@ Status describe_image_file(int fd, ImageInfo& info) {
     const bool folder = S_ISDIR(st.st_mode);
     if (folder != (info.kind == ImageKind::directory) || (!folder && !S_ISREG(st.st_mode)))
         return image_error(info.path, "changed while it was opened");
+    if (folder)
+        for (const char* tree : {"/proc", "/sys"})
+            if (is_beneath(info.path, tree)) return image_error(info.path, "a folder of the kernel's, not an image");
     info.device = st.st_dev;
     info.inode = st.st_ino;
     info.file_bytes = static_cast<std::uint64_t>(st.st_size);

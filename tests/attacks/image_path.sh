@@ -48,6 +48,6 @@ test_links_hard_links_and_names_that_resemble() {
     check_refused 'limit container paths' step "$APPROVED/../approved-not/good.sif" true
     as_user ln -sf "$evil/good.sif" "$TEST_HOME/link.sif"
     check_refused 'limit container paths' step "$TEST_HOME/link.sif" true
-    check_refused 'limit container paths' step "/proc/self/cwd/../${OTHER#/home/}" true
+    check_refused 'link of /proc' step "/proc/self/cwd/../${OTHER#/home/}" true
     check_clean
 }
