@@ -150,7 +150,7 @@ cluster_set_plugstack() {
 cluster_start_munged() {
     munged --key-file="$CLUSTER/private/munge.key" --socket="$CLUSTER/munge/socket" \
         --pid-file="$CLUSTER/private/munged.pid" --log-file="$CLUSTER/private/log/munged.log" \
-        --seed-file="$CLUSTER/private/munge.seed"
+        --seed-file="$CLUSTER/private/munge.seed" >"$CLUSTER/private/log/munged.out" 2>&1 </dev/null
 }
 
 # The daemons are started in sessions of their own: a terminal's interrupt is for the test, which then stops them.

@@ -35,8 +35,8 @@ test_sbatch_with_companions() {
 }
 
 test_sruns_inside_a_script_on_the_host() {
-    batch_script "$TEST_HOME/job.sh" "srun --container=$DEMO sh -c '$NAME'" "srun --container=$OTHER sh -c '$NAME'" \
-        'srun readlink /proc/self/ns/mnt'
+    batch_script "$TEST_HOME/job.sh" "srun -Q --container=$DEMO sh -c '$NAME'" "srun -Q --container=$OTHER sh -c '$NAME'" \
+        'srun -Q readlink /proc/self/ns/mnt'
     batch 0 "Berth demo"$'\n'Other$'\n'"$(readlink /proc/self/ns/mnt)"
 }
 

@@ -20,7 +20,7 @@ test_exit_status() { check_status 7 as_user srun sh -c 'exit 7'; }
 test_step_sees_the_host() { check_output "$(readlink /proc/self/ns/mnt)" as_user srun readlink /proc/self/ns/mnt; }
 
 test_batch_script() {
-    batch_script "$TEST_HOME/plain.sbatch" 'id -u' 'srun id -u'
+    batch_script "$TEST_HOME/plain.sbatch" 'id -u' 'srun -Q id -u'
     batch_job --output=plain.out plain.sbatch
     check_equal 0 "$JOB_STATUS"
     check_equal "$TEST_UID"$'\n'"$TEST_UID" "$(cat "$TEST_HOME/plain.out")"
