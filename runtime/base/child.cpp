@@ -154,15 +154,14 @@ void end_process(const UniqueFd& pidfd, std::chrono::milliseconds limit) noexcep
     static_cast<void>(::poll(&waiting, 1, static_cast<int>(limit.count())));
 }
 
-Result<DetachedProcess> spawn_detached(const std::string& program, const std::vector<std::string>& arguments,
-                                       const std::vector<int>& fds, const std::function<Status()>& before) {
+Result<DetachedStart> DetachedStart::begin(const std::string& program, const std::vector<std::string>& arguments,
+                                           const std::vector<int>& fds) {
     // The go-between starts the program and stays its parent, so that the pid cannot be anybody else's, until the
     // caller holds a pidfd; then it ends and init adopts the program.
-    BERTH_TRY(const auto sockets, socket_pair());
+    BERTH_TRY(auto sockets, socket_pair());
     BERTH_TRY(auto between, Child::fork([&] {
                   ::close(sockets.first.get());  // the caller's end: its death must read as an end here
-                  const auto prepared = before();
-                  auto program_child = prepared ? Child::spawn(program, arguments, fds) : Result<Child>(prepared.error());
+                  auto program_child = Child::spawn(program, arguments, fds);
                   Packer answer;
                   answer.number(program_child ? static_cast<std::uint64_t>(program_child->pid()) : 0);
                   answer.text(program_child ? "" : program_child.error().message);
@@ -172,18 +171,35 @@ Result<DetachedProcess> spawn_detached(const std::string& program, const std::ve
                   if (program_child) program_child->release();
                   return 0;
               }));
-    BERTH_TRY(const auto answer, receive_message(sockets.first.get(), kStartTime));
+    return DetachedStart(std::move(between), std::move(sockets.first), program);
+}
+
+DetachedStart::~DetachedStart() {
+    if (!socket_) return;
+    socket_.reset();
+    static_cast<void>(between_.wait(kStartTime));
+}
+
+Result<DetachedProcess> DetachedStart::finish() {
+    BERTH_TRY(const auto answer, receive_message(socket_.get(), kStartTime));
     Unpacker unpacker(answer.data);
     DetachedProcess process;
     process.pid = static_cast<pid_t>(unpacker.number());
     const std::string failure = unpacker.text();
-    if (!unpacker.complete() || process.pid <= 0) return Error{Category::system, 0, "cannot start " + program + ": " + failure};
+    if (!unpacker.complete() || process.pid <= 0) return Error{Category::system, 0, "cannot start " + program_ + ": " + failure};
     process.pidfd = open_pidfd(process.pid);
     if (!process.pidfd) return errno_error("pidfd_open");
-    if (::write(sockets.first.get(), "g", 1) != 1) return errno_error("cannot start " + program);
-    BERTH_TRY(const int status, between.wait(kStartTime));
-    if (status != 0) return Error{Category::system, 0, "cannot start " + program};
+    if (::write(socket_.get(), "g", 1) != 1) return errno_error("cannot start " + program_);
+    BERTH_TRY(const int status, between_.wait(kStartTime));
+    if (status != 0) return Error{Category::system, 0, "cannot start " + program_};
+    socket_.reset();
     return process;
+}
+
+Result<DetachedProcess> spawn_detached(const std::string& program, const std::vector<std::string>& arguments,
+                                       const std::vector<int>& fds) {
+    BERTH_TRY(auto start, DetachedStart::begin(program, arguments, fds));
+    return start.finish();
 }
 
 Status close_other_fds(std::vector<int> keep) {

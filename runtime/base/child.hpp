@@ -62,10 +62,32 @@ struct DetachedProcess {
 /// Kills the process and waits, at most `limit`, until it is gone (not until init has reaped it).
 void end_process(const UniqueFd& pidfd, std::chrono::milliseconds limit) noexcept;
 
-/// Child::spawn() for a program that is to outlive the caller's exec: the caller's later self must not find a
-/// child that it never started. `before` runs in the process that starts the program, after its fork.
+/// Child::spawn() for a program that is to outlive the caller's exec: the caller's later self must not find a child that
+/// it never started. The program starts while the caller goes on.
+class [[nodiscard]] DetachedStart {
+public:
+    static Result<DetachedStart> begin(const std::string& program, const std::vector<std::string>& arguments,
+                                       const std::vector<int>& fds);
+    DetachedStart(DetachedStart&&) noexcept = default;
+    DetachedStart& operator=(DetachedStart&&) = delete;
+    /// Without finish(): the program is killed.
+    ~DetachedStart();
+
+    /// Waits until the program has been started; why it could not be is the error. Once.
+    Result<DetachedProcess> finish();
+
+private:
+    DetachedStart(Child between, UniqueFd socket, std::string program)
+        : between_(std::move(between)), socket_(std::move(socket)), program_(std::move(program)) {}
+
+    Child between_;
+    UniqueFd socket_;  ///< to the go-between, whose end of it says that the caller is gone
+    std::string program_;
+};
+
+/// DetachedStart, begun and finished.
 [[nodiscard]] Result<DetachedProcess> spawn_detached(const std::string& program, const std::vector<std::string>& arguments,
-                                                     const std::vector<int>& fds, const std::function<Status()>& before);
+                                                     const std::vector<int>& fds);
 
 /// Closes every descriptor of this process but 0, 1, 2 and those of `keep`. close_range(2).
 Status close_other_fds(std::vector<int> keep);

@@ -2,19 +2,15 @@
 
 #include <fcntl.h>
 #include <linux/loop.h>
-#include <poll.h>
-#include <sched.h>
 #include <sys/ioctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <chrono>
 
 #include "runtime/base/child.hpp"
 #include "runtime/base/install_paths.hpp"
-#include "runtime/base/io.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/base/wire.hpp"
 #include "runtime/exec/mounts.hpp"
 
 namespace berth {
@@ -50,8 +46,8 @@ Result<std::pair<UniqueFd, std::string>> attach_loop(const ImageBytes& image) {
 }
 
 std::vector<std::string> server_arguments(const ImageBytes& image, const FuseServer& server) {
-    std::vector<std::string> arguments = {"--fuse-fd", "3", "--image-fd", "4", "--ready-fd", "5", "--offset",
-                                          std::to_string(image.offset), "--size", std::to_string(image.bytes)};
+    std::vector<std::string> arguments = {"--parent-fd", "3", "--image-fd", "4", "--offset", std::to_string(image.offset),
+                                          "--size", std::to_string(image.bytes)};
     const auto pair = [](uid_t uid, gid_t gid) { return std::to_string(uid) + ":" + std::to_string(gid); };
     if (server.run_as)
         arguments.insert(arguments.end(), {"--user", pair(server.run_as->first, server.run_as->second)});
@@ -68,7 +64,14 @@ Result<UniqueFd> mount_kernel_squashfs(const ImageBytes& image) {
     return new_filesystem("squashfs", {{"source", loop.second}, {"ro", ""}}, Access::read_only);
 }
 
-Result<FuseMount> mount_fuse(const ImageBytes& image, const FuseServer& server) {
+Result<ImageServer> ImageServer::start(const ImageBytes& image, const FuseServer& server) {
+    BERTH_TRY(auto sockets, socket_pair());
+    BERTH_TRY(auto starting, DetachedStart::begin(install_paths().libexec + "/berth-fuse", server_arguments(image, server),
+                                                  {sockets.second.get(), image.fd}));
+    return ImageServer(std::move(starting), std::move(sockets.first), server);
+}
+
+Result<UniqueFd> ImageServer::mount() {
     const UniqueFd device(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
     if (!device) {
         if (errno == EACCES)
@@ -77,49 +80,27 @@ Result<FuseMount> mount_fuse(const ImageBytes& image, const FuseServer& server) 
                          "image that is an unpacked folder"};
         return errno_error("/dev/fuse", errno, Category::unsupported);
     }
+    const auto [uid, gid] = server_.run_as.value_or(std::pair{server_.owner, server_.owner_group});
     std::vector<std::pair<std::string, std::string>> parameters = {
-        {"source", "berth"}, {"fd", std::to_string(device.get())}, {"rootmode", "40000"},
-        {"user_id", std::to_string(server.run_as ? server.run_as->first : server.owner)},
-        {"group_id", std::to_string(server.run_as ? server.run_as->second : server.owner_group)},
-        {"default_permissions", ""}};
-    if (server.run_as) parameters.emplace_back("allow_other", "");
-
-    FuseMount fuse;
-    BERTH_TRY(fuse.mount, new_filesystem("fuse", parameters, Access::read_only));
-    std::array<int, 2> pipe{};
-    if (::pipe2(pipe.data(), O_CLOEXEC) != 0) return errno_error("pipe");
-    fuse.ready = UniqueFd(pipe[0]);
-    const UniqueFd tell(pipe[1]);
-    BERTH_TRY(fuse.server, spawn_detached(install_paths().libexec + "/berth-fuse", server_arguments(image, server),
-                                          {device.get(), image.fd, tell.get()}, [&]() -> Status {
-                                              // In the namespace that will hold the mount, the server would keep its own
-                                              // mount alive for ever. Root starts it from the host's.
-                                              if (server.run_as || ::unshare(CLONE_NEWNS) == 0) return {};
-                                              return errno_error("cannot make the image server's mount namespace");
-                                          }));
-    return fuse;
+        {"source", "berth"}, {"fd", std::to_string(device.get())}, {"rootmode", "40000"}, {"user_id", std::to_string(uid)},
+        {"group_id", std::to_string(gid)}, {"default_permissions", ""}};
+    if (server_.run_as) parameters.emplace_back("allow_other", "");
+    BERTH_TRY(auto mounted, new_filesystem("fuse", parameters, Access::read_only));
+    // A server that is gone already has left a message, or shows by its absence: wait_until_served() says so.
+    static_cast<void>(send_message(socket_.get(), "/dev/fuse", {device.get()}));
+    return mounted;
 }
 
-Status wait_until_served(int ready, const std::string& image_path) {
-    const auto deadline = std::chrono::steady_clock::now() + kServerTime;
-    std::string answer;
-    std::array<char, 512> chunk{};
-    while (answer.find('\n') == std::string::npos) {
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-        pollfd waiting{ready, POLLIN, 0};
-        const int rc = ::poll(&waiting, 1, static_cast<int>(std::max<std::int64_t>(0, left.count())));
-        if (rc < 0 && errno == EINTR) continue;
-        if (rc <= 0) return Error{Category::system, ETIMEDOUT, printable(image_path, 512) + ": the image server did not start in time"};
-        const ssize_t n = ::read(ready, chunk.data(), chunk.size());
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0 || answer.size() > 4096)
-            return Error{Category::image, 0, printable(image_path, 512) + ": the image server died: the image may be crafted or damaged"};
-        answer.append(chunk.data(), static_cast<std::size_t>(n));
-    }
-    answer.resize(answer.find('\n'));
-    if (answer == "ok") return {};
-    const std::string_view complaint = answer.starts_with("error: ") ? std::string_view(answer).substr(7) : std::string_view(answer);
-    return Error{Category::image, 0, printable(image_path, 512) + ": " + printable(complaint, 1024)};
+Status ImageServer::wait_until_served(const std::string& image_path) {
+    BERTH_TRY(process_, starting_.finish());
+    const auto answer = receive_message(socket_.get(), kServerTime);
+    socket_.reset();
+    const std::string name = printable(image_path, 512);
+    if (!answer && answer.error().number == ETIMEDOUT)
+        return Error{Category::system, ETIMEDOUT, name + ": the image server did not start in time"};
+    if (!answer) return Error{Category::image, 0, name + ": the image server died: the image may be crafted or damaged"};
+    if (answer->data != "ok") return Error{Category::image, 0, name + ": " + printable(answer->data, 1024)};
+    return {};
 }
 
 }  // namespace berth

@@ -33,16 +33,31 @@ struct FuseServer {
     gid_t owner_group = 0;
 };
 
-struct FuseMount {
-    UniqueFd mount;          ///< detached; the server ends when the last of its clones is gone
-    DetachedProcess server;  ///< lives as long as its mount
-    UniqueFd ready;          ///< end of a pipe: "ok\n", or "error: …\n" when the image cannot be served
+/// A berth-fuse that has been started for an image and waits for its mount. It ends when this ends without one, and with
+/// its mount otherwise.
+class [[nodiscard]] ImageServer {
+public:
+    /// Starts it; it comes up while the caller goes on. Called in a mount namespace that will not hold the mount: the
+    /// server would keep it alive.
+    static Result<ImageServer> start(const ImageBytes& image, const FuseServer& server);
+
+    /// A detached FUSE mount, given to the server. /dev/fuse must be openable by the caller. Once.
+    Result<UniqueFd> mount();
+
+    /// Waits until the image is served. The server's complaint about it is the error (Category::image).
+    Status wait_until_served(const std::string& image_path);
+
+    /// The process, from wait_until_served() on.
+    [[nodiscard]] DetachedProcess& process() noexcept { return process_; }
+
+private:
+    ImageServer(DetachedStart starting, UniqueFd socket, FuseServer server)
+        : starting_(std::move(starting)), socket_(std::move(socket)), server_(server) {}
+
+    DetachedStart starting_;
+    UniqueFd socket_;  ///< runtime/fuse/parent.hpp
+    FuseServer server_;
+    DetachedProcess process_;
 };
-
-/// Attaches a FUSE mount and starts berth-fuse for it. /dev/fuse must be openable by the caller.
-[[nodiscard]] Result<FuseMount> mount_fuse(const ImageBytes& image, const FuseServer& server);
-
-/// Waits until the server serves; its complaint about the image is the error (Category::image).
-[[nodiscard]] Status wait_until_served(int ready, const std::string& image_path);
 
 }  // namespace berth

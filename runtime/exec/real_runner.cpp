@@ -47,7 +47,7 @@ public:
     Builder& operator=(const Builder&) = delete;
     ~Builder() {
         // Nobody took it: the container did not come about. It would end with its mount, but not at once.
-        if (server_) end_process(server_->pidfd, kServerEndTime);
+        if (server_ && server_->process().pidfd) end_process(server_->process().pidfd, kServerEndTime);
     }
 
     Status run(const Effect& effect, const Plan& plan) {
@@ -56,7 +56,10 @@ public:
     }
 
     [[nodiscard]] const std::vector<ImageScript>& scripts() const noexcept { return scripts_; }
-    [[nodiscard]] std::optional<DetachedProcess> take_server() noexcept { return std::exchange(server_, std::nullopt); }
+    [[nodiscard]] std::optional<DetachedProcess> take_server() noexcept {
+        if (!server_) return std::nullopt;
+        return std::move(server_->process());
+    }
 
 private:
     Status apply(const effect::NewNamespaces& e) {
@@ -64,28 +67,33 @@ private:
         return make_namespaces(e);
     }
 
+    Status apply(const effect::StartImageServer& e) {
+        FuseServer server;
+        if (in_.privileged)
+            server.run_as = in_.server;
+        else
+            std::tie(server.owner, server.owner_group) = std::pair{::geteuid(), ::getegid()};
+        if (in_.privileged && !server.run_as) return Error{Category::internal, 0, "no user for the image server"};
+        BERTH_TRY(auto started, ImageServer::start({in_.image_fd, e.offset, e.bytes}, server));
+        server_.emplace(std::move(started));
+        return {};
+    }
+
     Status apply(const effect::MountImage& e) {
-        const ImageBytes bytes{in_.image_fd, e.offset, e.bytes};
         switch (e.driver) {
             case Driver::kernel_squashfs: {
-                BERTH_TRY(image_, mount_kernel_squashfs(bytes));
+                BERTH_TRY(image_, mount_kernel_squashfs({in_.image_fd, e.offset, e.bytes}));
                 return {};
             }
             case Driver::directory: return clone_directory();
             case Driver::fuse:
-            case Driver::fuse_as_user: break;
+            case Driver::fuse_as_user: {
+                if (!server_) return Error{Category::internal, 0, "no image server"};
+                BERTH_TRY(image_, server_->mount());
+                return {};
+            }
         }
-        FuseServer server;
-        if (e.driver == Driver::fuse)
-            server.run_as = in_.server;
-        else
-            std::tie(server.owner, server.owner_group) = std::pair{::geteuid(), ::getegid()};
-        if (e.driver == Driver::fuse && !server.run_as) return Error{Category::internal, 0, "no user for the image server"};
-        BERTH_TRY(auto fuse, mount_fuse(bytes, server));
-        image_ = std::move(fuse.mount);
-        server_ = std::move(fuse.server);
-        ready_ = std::move(fuse.ready);
-        return {};
+        return Error{Category::internal, 0, "an unknown image driver"};
     }
 
     Status clone_directory() {
@@ -124,8 +132,7 @@ private:
     }
 
     Status apply(const effect::LayerMountPoints& e) {
-        if (ready_) BERTH_CHECK(wait_until_served(ready_.get(), in_.image.path));
-        ready_.reset();
+        if (server_) BERTH_CHECK(server_->wait_until_served(in_.image.path));
         // Attached over the namespace's own root, where no path leads: overlayfs wants layers that are attached, and
         // nothing of the host is covered for us, whose root lies below.
         BERTH_TRY(const UniqueFd base, open_at(AT_FDCWD, "/", O_PATH | O_DIRECTORY));
@@ -283,8 +290,7 @@ private:
     std::set<dev_t> own_tmpfs_;
     UniqueFd image_;
     UniqueFd root_;
-    UniqueFd ready_;
-    std::optional<DetachedProcess> server_;
+    std::optional<ImageServer> server_;
     std::vector<ImageScript> scripts_;
 };
 

@@ -63,7 +63,7 @@ public:
 
     /// The image's environment scripts; known after LayerMountPoints.
     [[nodiscard]] const std::vector<ImageScript>& scripts() const noexcept;
-    /// The image server that MountImage started, if it did; given up to the caller.
+    /// The image server that StartImageServer started, if it did; given up to the caller.
     [[nodiscard]] std::optional<DetachedProcess> take_server() noexcept;
 
 private:

@@ -62,8 +62,7 @@ bool is_slurms(const std::string& path) { return path.find("/step_") != std::str
 Result<StepContainer> StepContainer::start(const StepRequest& request) {
     BERTH_TRY(auto sockets, socket_pair());
     // Nobody's child: slurmstepd waits for every child of its own, and need not wonder about this one.
-    BERTH_TRY(auto helper, spawn_detached(install_paths().libexec + "/berth-step", {}, {sockets.second.get()},
-                                                [] { return Status(); }));
+    BERTH_TRY(auto helper, spawn_detached(install_paths().libexec + "/berth-step", {}, {sockets.second.get()}));
     sockets.second.reset();
     BERTH_CHECK(send_message(sockets.first.get(), pack(request)));
     BERTH_TRY(auto answer, receive_message(sockets.first.get(), kNamespaceTime));

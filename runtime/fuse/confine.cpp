@@ -1,17 +1,13 @@
 #include "runtime/fuse/confine.hpp"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <climits>
 
 #include "runtime/base/io.hpp"
@@ -19,8 +15,6 @@
 namespace berth::fuse {
 namespace {
 
-constexpr unsigned kMiscMajor = 10;
-constexpr unsigned kFuseMinor = 229;  // Documentation/admin-guide/devices.txt
 constexpr rlim_t kMaxDescriptors = 64;
 
 Status block_signals() {
@@ -39,11 +33,9 @@ Status close_range_(unsigned first, unsigned last) {
 }
 
 Status close_others(const Options& options) {
-    std::array<int, 3> kept{options.fuse_fd, options.image_fd, options.ready_fd};
-    std::sort(kept.begin(), kept.end());
+    const auto [low, high] = std::minmax(options.parent_fd, options.image_fd);
     unsigned next = STDERR_FILENO + 1;
-    for (const int fd : kept) {
-        if (fd < 0) continue;
+    for (const int fd : {low, high}) {
         const auto number = static_cast<unsigned>(fd);
         if (number > next) BERTH_CHECK(close_range_(next, number - 1));
         next = number + 1;
@@ -55,14 +47,6 @@ Status silence_standard_streams() {
     BERTH_TRY(const auto null, open_at(AT_FDCWD, "/dev/null", O_RDWR));
     for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
         if (::dup2(null.get(), fd) < 0) return errno_error("dup2");
-    return {};
-}
-
-Status check_fuse_descriptor(int fd) {
-    struct stat status {};
-    if (::fstat(fd, &status) != 0) return errno_error("--fuse-fd", errno, Category::usage);
-    if (!S_ISCHR(status.st_mode) || status.st_rdev != ::makedev(kMiscMajor, kFuseMinor))
-        return Error{Category::usage, EINVAL, "--fuse-fd is not /dev/fuse"};
     return {};
 }
 
@@ -100,13 +84,7 @@ Status detach_from_caller(const Options& options) {
     if (::chdir("/") != 0) return errno_error("chdir /");
     BERTH_CHECK(close_others(options));
     BERTH_CHECK(silence_standard_streams());
-    BERTH_CHECK(check_fuse_descriptor(options.fuse_fd));
     return check_image_descriptor(options);
-}
-
-void leave_mount_namespace() {
-    if (::unshare(CLONE_NEWNS) != 0) return;
-    static_cast<void>(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr));
 }
 
 Status limit_resources(std::uint64_t max_memory) {

@@ -10,16 +10,9 @@ namespace berth::fuse {
 
 /// Leaves the caller's session, folder and descriptors: a session of its own, "/", descriptors 0 to 2 on /dev/null, and
 /// of the others only those that `options` name. All signals but those of a crash are blocked (the server lives as long
-/// as its mount; SIGTERM to a step's processes must not take the root file system from under them). Checks that the two
-/// descriptors are what they must be: /dev/fuse, and a file or block device opened read-only that holds [offset, offset
-/// + size). Category::usage where they are not.
+/// as its mount; SIGTERM to a step's processes must not take the root file system from under them). Checks that the image
+/// is a file or block device opened read-only that holds [offset, offset + size); Category::usage where it is not.
 [[nodiscard]] Status detach_from_caller(const Options& options);
-
-/// Takes a copy of the mount namespace, cut off from the original: a server that stayed where its mount gets attached
-/// would keep the namespace, and so its own mount, for ever. For the inside of a user namespace, before privileges are
-/// given up; root attaches the mount elsewhere, and must not have the node's mounts held by a copy of them. As good as
-/// the kernel allows: a refusal is no error.
-void leave_mount_namespace();
 
 /// Resource limits: no core, no file growth, few descriptors, `max_memory` bytes of address space. Not RLIMIT_NPROC: it
 /// counts every process of the user on the node, hence other steps' servers. The filter forbids new processes anyway.

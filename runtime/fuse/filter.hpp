@@ -8,6 +8,6 @@ namespace berth::fuse {
 
 /// The system calls of a running server, on the descriptors they are for; anything else kills the process. Applies to
 /// every thread that exists (TSYNC); none can be made afterwards. Needs no_new_privs. seccomp(2).
-[[nodiscard]] Status install_filter(const Options& options);
+[[nodiscard]] Status install_filter(const Options& options, int fuse_fd);
 
 }  // namespace berth::fuse

@@ -1,14 +1,13 @@
-// berth-fuse: serves one squashfs image through a fuse superblock that its parent has made.
+// berth-fuse: serves one squashfs image through a fuse superblock that its parent makes.
 // Everything that touches the image runs without privilege, in a system call filter.
 //
 // It ends with its mount, which takes two things from the parent: to close its own copy of the /dev/fuse descriptor,
-// and to attach the mount in another mount namespace than the server's, which the server would keep alive, and the
-// mount in it.
+// and to attach the mount in another mount namespace than the one it started the server in, which the server would keep
+// alive, and the mount in it.
 
 #include <malloc.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <span>
 #include <string>
@@ -18,6 +17,7 @@
 #include "runtime/fuse/filter.hpp"
 #include "runtime/fuse/operations.hpp"
 #include "runtime/fuse/options.hpp"
+#include "runtime/fuse/parent.hpp"
 #include "runtime/fuse/privileges.hpp"
 #include "runtime/fuse/workers.hpp"
 
@@ -53,30 +53,21 @@ Error serve(const Options& options) {
     server.owner = options.owner;
 
     if (auto status = detach_from_caller(options); !status) return std::move(status).error();
-    if (!options.user) leave_mount_namespace();
     if (auto status = give_up_privileges(options.user); !status) return std::move(status).error();
-    auto session = make_session(server, options.fuse_fd);
-    if (!session) return std::move(session).error();
     if (auto status = limit_resources(options.max_memory); !status) return std::move(status).error();
-    static Workers workers(*session, options.request_cpu_seconds);
-    server.threads = thread_count(options.threads);
-    if (auto status = workers.start(server.threads); !status) return std::move(status).error();
-    if (auto status = install_filter(options); !status) return std::move(status).error();
+    static Workers workers(options.request_cpu_seconds);
+    if (auto status = workers.start(thread_count(options.threads)); !status) return std::move(status).error();
+    const auto device = receive_fuse_descriptor(options.parent_fd);
+    if (!device) return device.error();
+    auto session = make_session(server, device->get());
+    if (!session) return std::move(session).error();
+    if (auto status = install_filter(options, device->get()); !status) return std::move(status).error();
 
     auto image = SquashImage::open(options.image_fd, options.offset, options.size);
     if (!image) return std::move(image).error();
     server.image = std::move(image).value();
-    if (options.ready_fd >= 0) {
-        // A parent that has gone is no reason to stop: the mount says when to.
-        static_cast<void>(write_all(options.ready_fd, "ok\n", "--ready-fd"));
-        ::close(options.ready_fd);
-    }
-    workers.serve();
-}
-
-void report(int ready_fd, std::string message) {
-    std::replace(message.begin(), message.end(), '\n', ' ');
-    if (ready_fd >= 0) static_cast<void>(write_all(ready_fd, "error: " + message + "\n", "--ready-fd"));
+    answer_parent(options.parent_fd, "ok");
+    workers.serve(*session);
 }
 
 }  // namespace
@@ -92,6 +83,6 @@ int main(int argc, char** argv) {
         return EXIT_FAILURE;
     }
     set_up_heap();
-    report(options->ready_fd, serve(*options).message);
+    answer_parent(options->parent_fd, serve(*options).message);
     ::_exit(EXIT_FAILURE);
 }

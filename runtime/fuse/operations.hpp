@@ -22,7 +22,6 @@ struct Server {
     std::unique_ptr<SquashImage> image;
     std::optional<Identity> owner;
     BlockCache cache{kCacheBytes};
-    unsigned threads = 1;       ///< that take requests
     bool skip_open = false;     ///< the kernel needs no answer to open
     bool skip_opendir = false;  ///< nor to opendir
 };

@@ -51,9 +51,8 @@ Status store_identity(std::optional<Identity>& field, std::string_view name, std
 
 Status store(Options& options, std::string_view name, std::string_view value) {
     constexpr const char* kFd = "a descriptor above 2";
-    if (name == "--fuse-fd") return store_number(options.fuse_fd, name, value, kFirstPassedFd, INT_MAX, kFd);
+    if (name == "--parent-fd") return store_number(options.parent_fd, name, value, kFirstPassedFd, INT_MAX, kFd);
     if (name == "--image-fd") return store_number(options.image_fd, name, value, kFirstPassedFd, INT_MAX, kFd);
-    if (name == "--ready-fd") return store_number(options.ready_fd, name, value, kFirstPassedFd, INT_MAX, kFd);
     if (name == "--offset") return store_number(options.offset, name, value, 0, INT64_MAX, "a number of bytes");
     if (name == "--size") return store_number(options.size, name, value, 1, INT64_MAX, "a positive number of bytes");
     if (name == "--owner") return store_identity(options.owner, name, value);
@@ -67,11 +66,10 @@ Status store(Options& options, std::string_view name, std::string_view value) {
 }
 
 Status check(const Options& options) {
-    if (options.fuse_fd < 0 || options.image_fd < 0 || options.size == 0)
-        return Error{Category::usage, EINVAL, "--fuse-fd, --image-fd, --offset and --size are needed"};
-    if (options.fuse_fd == options.image_fd || options.fuse_fd == options.ready_fd ||
-        options.image_fd == options.ready_fd)
-        return Error{Category::usage, EINVAL, "--fuse-fd, --image-fd and --ready-fd must differ"};
+    if (options.parent_fd < 0 || options.image_fd < 0 || options.size == 0)
+        return Error{Category::usage, EINVAL, "--parent-fd, --image-fd, --offset and --size are needed"};
+    if (options.parent_fd == options.image_fd)
+        return Error{Category::usage, EINVAL, "--parent-fd and --image-fd must differ"};
     const auto end = checked_add(options.offset, options.size);
     if (!end || *end > INT64_MAX) return Error{Category::usage, EOVERFLOW, "--offset plus --size is out of range"};
     if (options.user && (options.user->uid == 0 || options.user->gid == 0))

@@ -20,9 +20,8 @@ struct Identity {
 
 /// What the parent asked for. Descriptors are inherited: berth-fuse owns them from its start.
 struct Options {
-    int fuse_fd = -1;                  ///< open /dev/fuse that belongs to a fuse superblock already
+    int parent_fd = -1;                ///< socket to the parent: parent.hpp
     int image_fd = -1;                 ///< the image, opened O_RDONLY
-    int ready_fd = -1;                 ///< written one line when serving begins or fails; -1: none
     std::uint64_t offset = 0;          ///< the squashfs' first byte in the image
     std::uint64_t size = 0;            ///< the partition's length in bytes
     std::optional<Identity> owner;     ///< reported for every file instead of what the image says
@@ -39,8 +38,8 @@ inline constexpr std::uint64_t kMinMemoryMiB = 64;
 inline constexpr unsigned kDefaultRequestCpuSeconds = 10;
 
 inline constexpr const char* kUsage =
-    "usage: berth-fuse --fuse-fd N --image-fd N --offset BYTES --size BYTES [--owner UID:GID] [--user UID:GID]\n"
-    "                  [--threads N] [--max-memory MIB] [--request-cpu-seconds N] [--ready-fd N]\n";
+    "usage: berth-fuse --parent-fd N --image-fd N --offset BYTES --size BYTES [--owner UID:GID] [--user UID:GID]\n"
+    "                  [--threads N] [--max-memory MIB] [--request-cpu-seconds N]\n";
 
 /// Reads `arguments` (without the program's name), each option as "--name value".
 /// Category::usage, naming the option and its value. Opens and checks no descriptor.

@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <new>
 #include <optional>
 #include <vector>
 
@@ -20,25 +19,6 @@ std::optional<std::vector<Piece>> locate(Server& server, fuse_ino_t node, std::u
     return fuse::locate(*context, *inode, offset, size);
 }
 
-// A program's pages are asked for in the order of its page faults, in windows that cut blocks, and it waits for each.
-// The block behind such a window is likely to be next: another processor can unpack it while the program goes on.
-std::optional<Piece> likely_next(Server& server, fuse_ino_t node, std::uint64_t end, const std::vector<Piece>& pieces) {
-    if (server.threads == 1 || pieces.empty() || pieces.back().kind != Piece::Kind::block || pieces.back().whole)
-        return std::nullopt;
-    const auto next = locate(server, node, end, 1);
-    if (!next || next->empty() || next->front().kind == Piece::Kind::hole) return std::nullopt;
-    return next->front();
-}
-
-// The request has been answered: whatever fails here is met again, and reported, when the block is asked for.
-void unpack_ahead(Server& server, const Piece& piece) noexcept {
-    try {
-        static_cast<void>(fetch(*server.image, server.cache, {piece}));
-    } catch (const std::bad_alloc&) {
-        return;
-    }
-}
-
 }  // namespace
 
 void read_file(fuse_req_t request, fuse_ino_t node, std::size_t size, off_t offset, fuse_file_info*) {
@@ -49,9 +29,7 @@ void read_file(fuse_req_t request, fuse_ino_t node, std::size_t size, off_t offs
     if (!pieces) return static_cast<void>(fuse_reply_err(request, EIO));
     const auto content = fetch(*server.image, server.cache, *pieces);
     if (!content) return static_cast<void>(fuse_reply_err(request, EIO));
-    const auto next = likely_next(server, node, begin + size, *pieces);
     fuse_reply_iov(request, content->vectors.data(), static_cast<int>(content->vectors.size()));
-    if (next) unpack_ahead(server, *next);
 }
 
 }  // namespace berth::fuse

@@ -93,9 +93,10 @@ void* Workers::thread_main(void* self) {
     workers.take_requests();
 }
 
-void Workers::serve() {
+void Workers::serve(fuse_session* session) {
     {
         const std::lock_guard lock(gate_mutex);
+        session_ = session;
         open_ = true;
         gate_changed.notify_all();
     }

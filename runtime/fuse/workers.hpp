@@ -11,9 +11,7 @@ namespace berth::fuse {
 /// Threads that exist before the filter and take their first request when told to.
 class Workers {
 public:
-    /// The session must outlive the process: workers end by ending it.
-    Workers(fuse_session* session, unsigned request_cpu_seconds)
-        : session_(session), request_cpu_seconds_(request_cpu_seconds) {}
+    explicit Workers(unsigned request_cpu_seconds) : request_cpu_seconds_(request_cpu_seconds) {}
 
     /// Makes `count` - 1 threads (the caller is the last one) and returns when each has finished its own start-up, so
     /// that a system call filter installed afterwards meets none of it. They wait at the gate.
@@ -21,13 +19,14 @@ public:
 
     /// Opens the gate and takes requests in this thread as well. Ends the process: status 0 once the file system is
     /// gone, 1 when the descriptor fails, killed when a request has used its CPU time up.
-    [[noreturn]] void serve();
+    /// The session must outlive the process: workers end by ending it.
+    [[noreturn]] void serve(fuse_session* session);
 
 private:
     static void* thread_main(void* self);
     [[noreturn]] void take_requests();
 
-    fuse_session* session_;
+    fuse_session* session_ = nullptr;
     unsigned request_cpu_seconds_;
     int start_error_ = 0;
     unsigned arrived_ = 0;

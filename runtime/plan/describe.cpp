@@ -17,6 +17,9 @@ struct Describer {
         if (e.user) return fmt::format("new user namespace (uid {}, gid {}) and mount namespace ({})", e.uid, e.gid, propagation);
         return fmt::format("new mount namespace ({})", propagation);
     }
+    std::string operator()(const effect::StartImageServer& e) const {
+        return fmt::format("start the image server: {} bytes at offset {}", e.bytes, e.offset);
+    }
     std::string operator()(const effect::MountImage& e) const {
         if (e.driver == Driver::directory) return "mount the image's folder: read-only, nosuid, nodev";
         return fmt::format("mount the image by {}: {} bytes at offset {}, read-only, nosuid, nodev", to_string(e.driver), e.bytes, e.offset);
@@ -54,6 +57,7 @@ struct Describer {
 struct Namer {
     const char* operator()(const effect::OpenSources&) const { return "OpenSources"; }
     const char* operator()(const effect::NewNamespaces&) const { return "NewNamespaces"; }
+    const char* operator()(const effect::StartImageServer&) const { return "StartImageServer"; }
     const char* operator()(const effect::MountImage&) const { return "MountImage"; }
     const char* operator()(const effect::LayerMountPoints&) const { return "LayerMountPoints"; }
     const char* operator()(const effect::Bind&) const { return "Bind"; }

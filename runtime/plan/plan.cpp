@@ -81,7 +81,9 @@ private:
         const effect::NewNamespaces namespaces{!job_.privileged, job_.uid, job_.gid, decision_.mount_slave};
         const effect::MountImage mount_image{decision_.driver, image_.offset, image_.bytes};
         // Mounts can only be copied out of the namespace that one is in: root copies the host's before it leaves,
-        // a user may copy only what a namespace of his own holds. The image first: its server starts meanwhile.
+        // a user may copy only what a namespace of his own holds.
+        if (decision_.driver == Driver::fuse || decision_.driver == Driver::fuse_as_user)
+            add(Phase::prepare, effect::StartImageServer{image_.offset, image_.bytes});
         if (!job_.privileged) add(Phase::prepare, namespaces);
         add(Phase::prepare, mount_image);
         add(Phase::prepare, effect::OpenSources{});

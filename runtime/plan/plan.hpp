@@ -50,6 +50,13 @@ struct NewNamespaces {
     bool slave = true;
     bool operator==(const NewNamespaces&) const = default;
 };
+/// The process that will serve the image's FUSE mount. First, and in the host's mount namespace: it takes its time to
+/// start, and must not be in the namespace that holds the mount.
+struct StartImageServer {
+    std::uint64_t offset = 0;
+    std::uint64_t bytes = 0;
+    bool operator==(const StartImageServer&) const = default;
+};
 struct MountImage {
     Driver driver = Driver::fuse;
     std::uint64_t offset = 0;
@@ -129,7 +136,7 @@ struct CloseDescriptors {
 }  // namespace effect
 
 using Effect =
-    std::variant<effect::OpenSources, effect::NewNamespaces, effect::MountImage, effect::LayerMountPoints, effect::Bind,
+    std::variant<effect::OpenSources, effect::NewNamespaces, effect::StartImageServer, effect::MountImage, effect::LayerMountPoints, effect::Bind,
                  effect::MountTmpfs, effect::MakeDevices, effect::MakeFolder, effect::PivotRoot, effect::EnterNamespaces,
                  effect::DropBoundingSet, effect::DropCapabilities, effect::NoNewPrivileges, effect::ChangeDirectory,
                  effect::CloseDescriptors>;

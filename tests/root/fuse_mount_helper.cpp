@@ -1,18 +1,22 @@
 // Mounts an image through berth-fuse as a parent of it would, for the scripts beside this file.
 //
-//   fuse_mount_helper SERVER IMAGE TARGET shared|private|detached [SERVER'S ARGUMENTS…]
+//   fuse_mount_helper SERVER IMAGE TARGET shared|private|detached|absent|null [SERVER'S ARGUMENTS…]
 //
 // shared: open to every user (needs root). private: to the caller's user namespace. Both attach the mount at TARGET,
-// print the server's process id and end. detached: closes the mount without attaching it.
-// When the server complains, prints what it says and ends with status 1.
+// print the server's process id and end. detached: closes the mount without attaching it. absent: ends without sending
+// the server a descriptor; null: sends it /dev/null's.
+// When the server complains, prints "error: " and what it says, and ends with status 1.
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <sched.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -55,16 +59,31 @@ std::string inheritable(int fd) {
     return std::to_string(check(::fcntl(fd, F_DUPFD, 64), "dup"));
 }
 
-[[noreturn]] void run_server(const char* server, int device, int image, int ready, char** extra) {
+void send_descriptor(int socket, int fd) {
+    char byte = 'f';
+    iovec part{&byte, 1};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof fd)] = {};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof fd);
+    std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    ::sendmsg(socket, &message, MSG_NOSIGNAL);  // a server that has complained already is gone
+}
+
+[[noreturn]] void run_server(const char* server, int parent, int image, char** extra) {
     struct stat status {};
     check(::fstat(image, &status), "fstat");
     std::vector<std::string> words{server,
-                                   "--fuse-fd",
-                                   inheritable(device),
+                                   "--parent-fd",
+                                   inheritable(parent),
                                    "--image-fd",
                                    inheritable(image),
-                                   "--ready-fd",
-                                   inheritable(ready),
                                    "--offset",
                                    "0",
                                    "--size",
@@ -82,20 +101,35 @@ std::string inheritable(int fd) {
 int main(int argc, char** argv) {
     if (argc < 5) return 2;
     const std::string mode = argv[4];
-    const int device = check(::open("/dev/fuse", O_RDWR | O_CLOEXEC), "/dev/fuse");
     const int image = check(::open(argv[2], O_RDONLY | O_CLOEXEC), argv[2]);
-    const int mount = make_mount(device, mode == "shared");
-    int ready[2];
-    check(::pipe2(ready, O_CLOEXEC), "pipe");
+    int sockets[2];
+    check(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets), "socketpair");
     const pid_t server = check(::fork(), "fork");
-    if (server == 0) run_server(argv[1], device, image, ready[1], argv + 5);
-    ::close(device);
-    ::close(ready[1]);
+    if (server == 0) {
+        ::close(sockets[0]);
+        // Not in the namespace that holds the mount: it would keep both.
+        if (mode == "private") check(::unshare(CLONE_NEWNS), "unshare");
+        run_server(argv[1], sockets[1], image, argv + 5);
+    }
+    ::close(sockets[1]);
+    int mount = -1;
+    if (mode == "absent") {
+        std::printf("%d\n", static_cast<int>(server));
+        return 0;
+    }
+    if (mode == "null") {
+        send_descriptor(sockets[0], check(::open("/dev/null", O_RDWR | O_CLOEXEC), "/dev/null"));
+    } else {
+        const int device = check(::open("/dev/fuse", O_RDWR | O_CLOEXEC), "/dev/fuse");
+        mount = make_mount(device, mode == "shared");
+        send_descriptor(sockets[0], device);
+        ::close(device);
+    }
 
     char answer[512] = {};
-    const ssize_t length = ::read(ready[0], answer, sizeof(answer) - 1);
-    if (length <= 0 || std::string(answer) != "ok\n") {
-        std::fputs(length > 0 ? answer : "error: the server said nothing\n", stdout);
+    const ssize_t length = ::recv(sockets[0], answer, sizeof(answer) - 1, 0);
+    if (length <= 0 || std::string(answer) != "ok") {
+        std::printf("error: %s\n", length > 0 ? answer : "the server said nothing");
         return 1;
     }
     if (mode != "detached")

@@ -279,6 +279,17 @@ test_memory_stays_small() {
     unserve "$TEST_TMP/mnt"
 }
 
+test_ends_when_its_parent_sends_nothing() {
+    SERVER_PID=$("$MOUNT_FUSE" "$SERVER" "$FILE_TMP/tree.sqfs" "$TEST_TMP" absent \
+        --user "$TEST_SERVER_UID:$TEST_SERVER_UID")
+    until_true 1 gone "$SERVER_PID" || fail "the server outlives a parent that wanted nothing of it"
+}
+
+test_takes_no_other_device() {
+    check_status 1 "$MOUNT_FUSE" "$SERVER" "$FILE_TMP/tree.sqfs" "$TEST_TMP" null --user "$TEST_SERVER_UID:$TEST_SERVER_UID"
+    check_equal "error: the parent's descriptor is not /dev/fuse" "$CAPTURED_OUT"
+}
+
 test_ends_when_the_mount_was_never_attached() {
     SERVER_PID=$("$MOUNT_FUSE" "$SERVER" "$FILE_TMP/tree.sqfs" "$TEST_TMP" detached \
         --user "$TEST_SERVER_UID:$TEST_SERVER_UID")

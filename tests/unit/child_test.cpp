@@ -243,7 +243,7 @@ TEST_CASE("child: root starts only what root alone can have written") {
 TEST_CASE("child: a detached program is nobody's child") {
     Pipe pipe;
     auto process = spawn_detached("/bin/sh", {"-c", "echo $PPID >&3; exec 3>&-; exec /bin/sleep 30"},
-                                  {pipe.writing.get()}, [] { return Status{}; });
+                                  {pipe.writing.get()});
     REQUIRE(process.ok());
     const std::string parent = pipe.text();
     CHECK(process->pid > 0);
@@ -255,15 +255,20 @@ TEST_CASE("child: a detached program is nobody's child") {
 }
 
 TEST_CASE("child: a detached program that cannot start is an error with its reason") {
-    const auto nothing = [] { return Status{}; };
-    const auto missing = spawn_detached("/nonexistent/berth-fuse", {}, {}, nothing);
+    const auto missing = spawn_detached("/nonexistent/berth-fuse", {}, {});
     REQUIRE_FALSE(missing.ok());
     CHECK_THAT(missing.error().message, Contains("/nonexistent/berth-fuse") && Contains("No such file"));
-    const auto unprepared = spawn_detached("/bin/sh", {"-c", "exit 0"}, {}, [] {
-        return Status(Error{Category::system, 0, "not ready"});
-    });
-    REQUIRE_FALSE(unprepared.ok());
-    CHECK_THAT(unprepared.error().message, Contains("not ready"));
+    CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
+}
+
+TEST_CASE("child: a detached program whose start is given up does not live") {
+    Pipe pipe;
+    {
+        const auto start = DetachedStart::begin("/bin/sleep", {"30"}, {pipe.writing.get()});
+        REQUIRE(start.ok());
+    }
+    pipe.writing.reset();
+    CHECK(pipe.text().empty());  // the end of the pipe: nobody holds it any more
     CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
 }
 

@@ -94,6 +94,7 @@ TEST_CASE("explain: every effect has a name and a description of its own") {
         {effect::NewNamespaces{false, 5, 6, false}, {"NewNamespaces", "new mount namespace (private)"}},
         {effect::NewNamespaces{true, 5, 6, true},
          {"NewNamespaces", "new user namespace (uid 5, gid 6) and mount namespace (slave)"}},
+        {effect::StartImageServer{7, 9}, {"StartImageServer", "start the image server: 9 bytes at offset 7"}},
         {effect::MountImage{Driver::directory, 0, 0},
          {"MountImage", "mount the image's folder: read-only, nosuid, nodev"}},
         {effect::LayerMountPoints{{{"/a", false}}, true, true},

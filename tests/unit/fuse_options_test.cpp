@@ -13,7 +13,7 @@ namespace {
 using Words = std::vector<const char*>;
 
 Words with(const Words& more) {
-    Words words{"--fuse-fd", "3", "--image-fd", "4", "--offset", "4096", "--size", "100"};
+    Words words{"--parent-fd", "3", "--image-fd", "4", "--offset", "4096", "--size", "100"};
     words.insert(words.end(), more.begin(), more.end());
     return words;
 }
@@ -28,9 +28,8 @@ std::string error_of(const Words& words) {
 TEST_CASE("berth-fuse options: what is needed is enough", "[fuse]") {
     const auto options = parse_options(with({}));
     REQUIRE(options);
-    CHECK(options->fuse_fd == 3);
+    CHECK(options->parent_fd == 3);
     CHECK(options->image_fd == 4);
-    CHECK(options->ready_fd == -1);
     CHECK(options->offset == 4096);
     CHECK(options->size == 100);
     CHECK(!options->owner);
@@ -41,21 +40,20 @@ TEST_CASE("berth-fuse options: what is needed is enough", "[fuse]") {
 
 TEST_CASE("berth-fuse options: every option", "[fuse]") {
     const auto options = parse_options(with({"--owner", "0:0", "--user", "998:997", "--threads", "3", "--max-memory",
-                                             "64", "--request-cpu-seconds", "5", "--ready-fd", "7"}));
+                                             "64", "--request-cpu-seconds", "5"}));
     REQUIRE(options);
     CHECK(options->owner == Identity{0, 0});
     CHECK(options->user == Identity{998, 997});
     CHECK(options->threads == 3);
     CHECK(options->max_memory == 64 * kMiB);
     CHECK(options->request_cpu_seconds == 5);
-    CHECK(options->ready_fd == 7);
 }
 
 TEST_CASE("berth-fuse options: refusals name the option and the value", "[fuse]") {
-    CHECK(error_of({}) == "--fuse-fd, --image-fd, --offset and --size are needed");
-    CHECK(error_of(with({"--ready-fd"})) == "--ready-fd: needs a value");
-    CHECK(error_of(with({"--ready-fd", "2"})) == "--ready-fd: '2' is not a descriptor above 2");
-    CHECK(error_of(with({"--ready-fd", "4"})) == "--fuse-fd, --image-fd and --ready-fd must differ");
+    CHECK(error_of({}) == "--parent-fd, --image-fd, --offset and --size are needed");
+    CHECK(error_of(with({"--parent-fd"})) == "--parent-fd: needs a value");
+    CHECK(error_of(with({"--parent-fd", "2"})) == "--parent-fd: '2' is not a descriptor above 2");
+    CHECK(error_of(with({"--parent-fd", "4"})) == "--parent-fd and --image-fd must differ");
     CHECK(error_of(with({"--size", "0"})) == "--size: '0' is not a positive number of bytes");
     CHECK(error_of(with({"--offset", "-1"})) == "--offset: '-1' is not a number of bytes");
     CHECK(error_of(with({"--offset", "9223372036854775807"})) == "--offset plus --size is out of range");

@@ -65,7 +65,8 @@ TEST_CASE("plan: the smallest one, for a user by the command") {
     decision.driver = Driver::fuse_as_user;
     decision.mount_slave = false;
     const Plan expected{{},
-                        {{Phase::prepare, NewNamespaces{true, 1000, 1001, false}},
+                        {{Phase::prepare, StartImageServer{32768, 4096}},
+                         {Phase::prepare, NewNamespaces{true, 1000, 1001, false}},
                          {Phase::prepare, MountImage{Driver::fuse_as_user, 32768, 4096}},
                          {Phase::prepare, OpenSources{}},
                          {Phase::prepare, LayerMountPoints{{}, false, false}},
@@ -120,8 +121,9 @@ TEST_CASE("plan: the order of the steps, for everybody") {
         const Decision decision = now.with("bind", "/data").decide();
         const std::string names = names_of(make_plan(decision, now.image, now.job, {}));
         // Root copies the host's mounts before it leaves its namespace; a user may copy only what his own holds.
-        const std::string begin = who.privileged ? "prepare: MountImage OpenSources NewNamespaces LayerMountPoints "
-                                                 : "prepare: NewNamespaces MountImage OpenSources LayerMountPoints ";
+        const std::string begin = who.privileged
+                                      ? "prepare: StartImageServer MountImage OpenSources NewNamespaces LayerMountPoints "
+                                      : "prepare: StartImageServer NewNamespaces MountImage OpenSources LayerMountPoints ";
         const std::string folder = who.launch == Launch::slurm ? "MakeFolder " : "";
         const std::string enter =
             who.launch == Launch::slurm ? "enter: EnterNamespaces DropBoundingSet " : "enter: DropBoundingSet ";

@@ -1,0 +1,20 @@
+// What berth-fuse and the process that started it say to each other, over one socket (runtime/base/wire.hpp):
+// the parent sends /dev/fuse, once it has made a fuse superblock of it; the server answers "ok" when it serves, or why
+// it cannot. So the server starts while the parent prepares.
+#pragma once
+
+#include <string>
+
+#include "runtime/base/result.hpp"
+#include "runtime/base/unique_fd.hpp"
+
+namespace berth::fuse {
+
+/// Waits for the parent's message. Category::usage unless it holds just one descriptor, of /dev/fuse; Category::system
+/// when the parent is gone.
+[[nodiscard]] Result<UniqueFd> receive_fuse_descriptor(int parent_fd);
+
+/// Sends the answer. A parent that has gone is no reason to stop: the mount says when to.
+void answer_parent(int parent_fd, const std::string& answer) noexcept;
+
+}  // namespace berth::fuse
