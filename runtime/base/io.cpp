@@ -68,6 +68,19 @@ Status write_all(int fd, std::string_view data, const std::string& what) {
     return {};
 }
 
+Status pwrite_all(int fd, std::span<const std::byte> data, std::uint64_t offset, const std::string& what) {
+    while (!data.empty()) {
+        const ssize_t n = ::pwrite(fd, data.data(), data.size(), static_cast<off_t>(offset));
+        if (n < 0) {
+            if (errno == EINTR) continue;
+            return errno_error(what);
+        }
+        data = data.subspan(static_cast<std::size_t>(n));
+        offset += static_cast<std::uint64_t>(n);
+    }
+    return {};
+}
+
 std::string proc_fd_path(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
 
 Result<std::string> path_of_fd(int fd) {

@@ -28,6 +28,9 @@ namespace berth {
 /// Writes every byte, resuming after signals and short writes.
 [[nodiscard]] Status write_all(int fd, std::string_view data, const std::string& what);
 
+/// The same at `offset`, with pwrite(2).
+[[nodiscard]] Status pwrite_all(int fd, std::span<const std::byte> data, std::uint64_t offset, const std::string& what);
+
 /// "/proc/self/fd/N".
 [[nodiscard]] std::string proc_fd_path(int fd);
 

@@ -71,7 +71,7 @@ Result<ImageServer> ImageServer::start(const ImageBytes& image, const FuseServer
     return ImageServer(std::move(starting), std::move(sockets.first), server);
 }
 
-Result<UniqueFd> ImageServer::mount() {
+Result<UniqueFd> ImageServer::mount(const std::string& image_path) {
     const UniqueFd device(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
     if (!device) {
         if (errno == EACCES)
@@ -87,7 +87,7 @@ Result<UniqueFd> ImageServer::mount() {
     if (server_.run_as) parameters.emplace_back("allow_other", "");
     BERTH_TRY(auto mounted, new_filesystem("fuse", parameters, Access::read_only));
     // A server that is gone already has left a message, or shows by its absence: wait_until_served() says so.
-    static_cast<void>(send_message(socket_.get(), "/dev/fuse", {device.get()}));
+    static_cast<void>(send_message(socket_.get(), image_path, {device.get()}));
     return mounted;
 }
 

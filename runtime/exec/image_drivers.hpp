@@ -42,7 +42,7 @@ public:
     static Result<ImageServer> start(const ImageBytes& image, const FuseServer& server);
 
     /// A detached FUSE mount, given to the server. /dev/fuse must be openable by the caller. Once.
-    Result<UniqueFd> mount();
+    Result<UniqueFd> mount(const std::string& image_path);
 
     /// Waits until the image is served. The server's complaint about it is the error (Category::image).
     Status wait_until_served(const std::string& image_path);

@@ -26,7 +26,7 @@ scmp_arg_cmp argument_masked(unsigned index, std::uint64_t mask, std::uint64_t v
     return scmp_arg_cmp{index, SCMP_CMP_MASKED_EQ, mask, value};
 }
 
-int allow_descriptors(const Filter& filter, const Options& options, int fuse_fd) {
+int allow_descriptors(const Filter& filter, const Options& options, int fuse_fd, int log_fd) {
     const auto fuse = static_cast<std::uint64_t>(fuse_fd);
     int failed = allow(filter, SCMP_SYS(read), argument_is(0, fuse));
     failed |= allow(filter, SCMP_SYS(writev), argument_is(0, fuse));
@@ -34,6 +34,8 @@ int allow_descriptors(const Filter& filter, const Options& options, int fuse_fd)
     const auto parent = static_cast<std::uint64_t>(options.parent_fd);
     failed |= allow(filter, SCMP_SYS(sendto), argument_is(0, parent), argument_is(4, 0));
     failed |= allow(filter, SCMP_SYS(close), argument_is(0, parent));
+    if (log_fd >= 0)
+        failed |= allow(filter, SCMP_SYS(sendto), argument_is(0, static_cast<std::uint64_t>(log_fd)), argument_is(4, 0));
     return failed;
 }
 
@@ -51,12 +53,12 @@ int allow_memory(const Filter& filter) {
 
 }  // namespace
 
-Status install_filter(const Options& options, int fuse_fd) {
+Status install_filter(const Options& options, int fuse_fd, int log_fd) {
     const Filter filter(::seccomp_init(SCMP_ACT_KILL_PROCESS), &::seccomp_release);
     if (!filter) return errno_error("seccomp_init", ENOMEM);
     int failed = ::seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_TSYNC, 1);
     failed |= ::seccomp_attr_set(filter.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-    failed |= allow_descriptors(filter, options, fuse_fd);
+    failed |= allow_descriptors(filter, options, fuse_fd, log_fd);
     failed |= allow_memory(filter);
     for (const int number : {SCMP_SYS(futex), SCMP_SYS(clock_gettime), SCMP_SYS(sched_yield), SCMP_SYS(rt_sigreturn),
                              SCMP_SYS(restart_syscall), SCMP_SYS(exit_group)})

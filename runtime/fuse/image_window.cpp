@@ -1,11 +1,11 @@
 #include "runtime/fuse/image_window.hpp"
 
 #include <sys/types.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
-#include <cstddef>
+
+#include "runtime/base/io.hpp"
 
 namespace berth::fuse {
 namespace {
@@ -14,22 +14,28 @@ struct Window {
     int fd = -1;
     std::uint64_t begin = 0;
     std::uint64_t end = 0;
+    const sif::HashTree* tree = nullptr;
+    void (*complain)(const Error&) = nullptr;
 };
 
 Window window;
 std::atomic<bool> used{false};
 
-bool allows(int fd, std::size_t count, off_t position) {
-    if (fd != window.fd || position < 0) return false;
-    const auto first = static_cast<std::uint64_t>(position);
-    return first >= window.begin && first <= window.end && count <= window.end - first;
-}
-
 }  // namespace
 
-void set_image_window(int fd, std::uint64_t begin, std::uint64_t end) {
-    window = Window{fd, begin, end};
+void set_image_window(int fd, std::uint64_t begin, std::uint64_t end, const sif::HashTree* tree,
+                      void (*complain)(const Error&)) {
+    window = Window{fd, begin, end, tree, complain};
     used.store(false, std::memory_order_relaxed);
+}
+
+Status read_image(std::span<std::byte> buffer, std::uint64_t position) {
+    if (position < window.begin || position > window.end || buffer.size() > window.end - position)
+        return Error{Category::image, EIO, "a read beyond the partition's end"};
+    if (window.tree == nullptr) return pread_exact(window.fd, buffer, position, "image");
+    auto status = window.tree->read(position - window.begin, buffer);
+    if (!status && window.complain != nullptr) window.complain(status.error());
+    return status;
 }
 
 bool image_window_used() {
@@ -43,18 +49,14 @@ extern "C" __attribute__((visibility("default"))) ssize_t sqfs_pread(int fd, voi
                                                                      off_t position) {
     namespace fuse = berth::fuse;
     if (!fuse::used.load(std::memory_order_relaxed)) fuse::used.store(true, std::memory_order_relaxed);
-    if (!fuse::allows(fd, count, position)) {
-        errno = EIO;
+    try {
+        if (fd == fuse::window.fd && position >= 0 &&
+            fuse::read_image({static_cast<std::byte*>(buffer), count}, static_cast<std::uint64_t>(position)))
+            return static_cast<ssize_t>(count);
+    } catch (const std::bad_alloc&) {
+        errno = ENOMEM;
         return -1;
     }
-    std::size_t done = 0;
-    while (done < count) {
-        const ssize_t n =
-            ::pread(fd, static_cast<char*>(buffer) + done, count - done, position + static_cast<off_t>(done));
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return -1;
-        if (n == 0) break;
-        done += static_cast<std::size_t>(n);
-    }
-    return static_cast<ssize_t>(done);
+    errno = EIO;
+    return -1;
 }

@@ -9,10 +9,12 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <optional>
 #include <span>
 #include <string>
 
 #include "runtime/base/io.hpp"
+#include "runtime/fuse/complaints.hpp"
 #include "runtime/fuse/confine.hpp"
 #include "runtime/fuse/filter.hpp"
 #include "runtime/fuse/operations.hpp"
@@ -47,6 +49,14 @@ Result<fuse_session*> make_session(Server& server, int fd) {
     return session;
 }
 
+Result<std::optional<sif::HashTree>> open_tree(const Options& options) {
+    std::optional<sif::HashTree> none;
+    if (!options.tree) return none;
+    BERTH_TRY(auto tree, sif::HashTree::open(options.image_fd, {options.offset, options.size},
+                                             {options.tree->offset, options.tree->size}, options.tree->root));
+    return std::optional(std::move(tree));
+}
+
 // Ends by ending the process. Whatever returns from here is why nothing is served.
 Error serve(const Options& options) {
     static Server server;  // threads use it to the process' last moment
@@ -57,13 +67,17 @@ Error serve(const Options& options) {
     if (auto status = limit_resources(options.max_memory); !status) return std::move(status).error();
     static Workers workers(options.request_cpu_seconds);
     if (auto status = workers.start(thread_count(options.threads)); !status) return std::move(status).error();
-    const auto device = receive_fuse_descriptor(options.parent_fd);
-    if (!device) return device.error();
-    auto session = make_session(server, device->get());
+    // Static, as all that holds a descriptor here: the filter has no close for what a failure would clean up.
+    static const auto mounted = receive_mounted(options.parent_fd);
+    if (!mounted) return mounted.error();
+    auto session = make_session(server, mounted->device.get());
     if (!session) return std::move(session).error();
-    if (auto status = install_filter(options, device->get()); !status) return std::move(status).error();
+    static auto tree = open_tree(options);
+    if (!tree) return std::move(tree).error();
+    const int log_fd = *tree ? open_complaints(mounted->image_name) : -1;
+    if (auto status = install_filter(options, mounted->device.get(), log_fd); !status) return std::move(status).error();
 
-    auto image = SquashImage::open(options.image_fd, options.offset, options.size);
+    auto image = SquashImage::open(options.image_fd, options.offset, options.size, *tree ? &**tree : nullptr, complain);
     if (!image) return std::move(image).error();
     server.image = std::move(image).value();
     answer_parent(options.parent_fd, "ok");

@@ -34,6 +34,34 @@ std::optional<Identity> identity(std::string_view text) {
     return Identity{static_cast<uid_t>(*uid), static_cast<gid_t>(*gid)};
 }
 
+std::optional<std::array<std::byte, 32>> digest(std::string_view text) {
+    std::array<std::byte, 32> bytes{};
+    if (text.size() != 2 * bytes.size()) return std::nullopt;
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        unsigned value = 0;
+        const auto pair = text.substr(2 * i, 2);
+        const auto [end, error] = std::from_chars(pair.data(), pair.data() + 2, value, 16);
+        if (error != std::errc{} || end != pair.data() + 2) return std::nullopt;
+        bytes[i] = static_cast<std::byte>(value);
+    }
+    return bytes;
+}
+
+Status store_tree(std::optional<Tree>& field, std::string_view name, std::string_view value) {
+    const auto first = value.find(':');
+    const auto second = first == std::string_view::npos ? first : value.find(':', first + 1);
+    if (second != std::string_view::npos) {
+        const auto offset = number(value.substr(0, first), 0, INT64_MAX);
+        const auto size = number(value.substr(first + 1, second - first - 1), 1, INT64_MAX);
+        const auto root = digest(value.substr(second + 1));
+        if (offset && size && root) {
+            field = Tree{*offset, *size, *root};
+            return {};
+        }
+    }
+    return bad_value(name, value, "OFFSET:SIZE:SHA256");
+}
+
 template <typename T>
 Status store_number(T& field, std::string_view name, std::string_view value, std::uint64_t least, std::uint64_t most,
                     const char* wanted, std::uint64_t unit = 1) {
@@ -55,6 +83,7 @@ Status store(Options& options, std::string_view name, std::string_view value) {
     if (name == "--image-fd") return store_number(options.image_fd, name, value, kFirstPassedFd, INT_MAX, kFd);
     if (name == "--offset") return store_number(options.offset, name, value, 0, INT64_MAX, "a number of bytes");
     if (name == "--size") return store_number(options.size, name, value, 1, INT64_MAX, "a positive number of bytes");
+    if (name == "--tree") return store_tree(options.tree, name, value);
     if (name == "--owner") return store_identity(options.owner, name, value);
     if (name == "--user") return store_identity(options.user, name, value);
     if (name == "--threads") return store_number(options.threads, name, value, 1, 16, "a number from 1 to 16");

@@ -3,6 +3,8 @@
 
 #include <sys/types.h>
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -18,12 +20,21 @@ struct Identity {
     bool operator==(const Identity&) const = default;
 };
 
+/// The hash tree that every byte of the partition is checked against: sif/hash_tree.hpp.
+struct Tree {
+    std::uint64_t offset = 0;
+    std::uint64_t size = 0;
+    std::array<std::byte, 32> root{};
+    bool operator==(const Tree&) const = default;
+};
+
 /// What the parent asked for. Descriptors are inherited: berth-fuse owns them from its start.
 struct Options {
     int parent_fd = -1;                ///< socket to the parent: parent.hpp
     int image_fd = -1;                 ///< the image, opened O_RDONLY
     std::uint64_t offset = 0;          ///< the squashfs' first byte in the image
     std::uint64_t size = 0;            ///< the partition's length in bytes
+    std::optional<Tree> tree;          ///< nothing: the bytes are taken as they are
     std::optional<Identity> owner;     ///< reported for every file instead of what the image says
     std::optional<Identity> user;      ///< dropped to before the image is read
     unsigned threads = 0;              ///< 0: one a CPU of the affinity mask, at most kMaxThreads
@@ -39,7 +50,7 @@ inline constexpr unsigned kDefaultRequestCpuSeconds = 10;
 
 inline constexpr const char* kUsage =
     "usage: berth-fuse --parent-fd N --image-fd N --offset BYTES --size BYTES [--owner UID:GID] [--user UID:GID]\n"
-    "                  [--threads N] [--max-memory MIB] [--request-cpu-seconds N]\n";
+    "                  [--tree OFFSET:SIZE:SHA256] [--threads N] [--max-memory MIB] [--request-cpu-seconds N]\n";
 
 /// Reads `arguments` (without the program's name), each option as "--name value".
 /// Category::usage, naming the option and its value. Opens and checks no descriptor.

@@ -18,14 +18,14 @@ constexpr std::chrono::seconds kParentTime{15};
 
 }  // namespace
 
-Result<UniqueFd> receive_fuse_descriptor(int parent_fd) {
+Result<Mounted> receive_mounted(int parent_fd) {
     BERTH_TRY(auto message, receive_message(parent_fd, kParentTime));
     if (message.fds.size() != 1) return Error{Category::usage, EPROTO, "the parent sent no descriptor"};
     struct stat status {};
     if (::fstat(message.fds[0].get(), &status) != 0) return errno_error("/dev/fuse", errno, Category::usage);
     if (!S_ISCHR(status.st_mode) || status.st_rdev != ::makedev(kMiscMajor, kFuseMinor))
         return Error{Category::usage, EINVAL, "the parent's descriptor is not /dev/fuse"};
-    return std::move(message.fds[0]);
+    return Mounted{std::move(message.fds[0]), std::move(message.data)};
 }
 
 void answer_parent(int parent_fd, const std::string& answer) noexcept {

@@ -58,9 +58,11 @@ SquashImage::SquashImage(int fd, std::uint64_t offset, const squashfs_super_bloc
     idle_.reserve(kMaxThreads);
 }
 
-Result<std::unique_ptr<SquashImage>> SquashImage::open(int fd, std::uint64_t offset, std::uint64_t size) {
-    BERTH_TRY(const auto super, read_superblock(fd, offset, size));
-    set_image_window(fd, offset, offset + super.bytes_used);
+Result<std::unique_ptr<SquashImage>> SquashImage::open(int fd, std::uint64_t offset, std::uint64_t size,
+                                                       const sif::HashTree* tree, void (*complain)(const Error&)) {
+    set_image_window(fd, offset, offset + size, tree, complain);
+    BERTH_TRY(const auto super, read_superblock(offset, size));
+    set_image_window(fd, offset, offset + super.bytes_used, tree, complain);
     std::unique_ptr<SquashImage> image(new SquashImage(fd, offset, super));
     auto first = Context::open(fd, offset);
     if (!first) return Error{Category::image, 0, "damaged squashfs: its id, fragment or export table cannot be read"};

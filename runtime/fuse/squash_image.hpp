@@ -10,6 +10,7 @@
 #include "runtime/base/result.hpp"
 #include "runtime/fuse/squashfuse.hpp"
 #include "runtime/fuse/superblock.hpp"
+#include "sif/hash_tree.hpp"
 
 namespace berth::fuse {
 
@@ -56,9 +57,11 @@ private:
 /// The open image. Thread-safe, except for open.
 class SquashImage {
 public:
-    /// Checks the superblock, sets the process' image window and opens the first context. Does not own `fd`.
-    /// Category::image or unsupported, for a user to read.
-    static Result<std::unique_ptr<SquashImage>> open(int fd, std::uint64_t offset, std::uint64_t size);
+    /// Checks the superblock, sets the process' image window (`tree` and `complain` are its) and opens the first context.
+    /// Does not own `fd`. Category::image or unsupported, for a user to read.
+    static Result<std::unique_ptr<SquashImage>> open(int fd, std::uint64_t offset, std::uint64_t size,
+                                                     const sif::HashTree* tree = nullptr,
+                                                     void (*complain)(const Error&) = nullptr);
 
     [[nodiscard]] const squashfs_super_block& super() const noexcept { return super_; }
     /// The context used last, whose caches are warm; a new one when all are in use.

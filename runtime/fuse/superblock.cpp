@@ -7,7 +7,7 @@
 #include <span>
 #include <string>
 
-#include "runtime/base/io.hpp"
+#include "runtime/fuse/image_window.hpp"
 
 namespace berth::fuse {
 namespace {
@@ -71,10 +71,10 @@ Status check_tables(const squashfs_super_block& super) {
 
 }  // namespace
 
-Result<squashfs_super_block> read_superblock(int fd, std::uint64_t offset, std::uint64_t size) {
+Result<squashfs_super_block> read_superblock(std::uint64_t offset, std::uint64_t size) {
     squashfs_super_block raw{};
     if (size < sizeof(raw)) return Error{Category::image, 0, "not a squashfs file system: shorter than its superblock"};
-    BERTH_CHECK(pread_exact(fd, std::as_writable_bytes(std::span(&raw, 1)), offset, "squashfs superblock"));
+    BERTH_CHECK(read_image(std::as_writable_bytes(std::span(&raw, 1)), offset));
     const auto super = to_host(raw);
     BERTH_CHECK(check_format(super));
     if (super.bytes_used > size)

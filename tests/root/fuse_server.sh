@@ -279,6 +279,92 @@ test_memory_stays_small() {
     unserve "$TEST_TMP/mnt"
 }
 
+# tree_behind IMAGE: appends a hash tree as veritysetup makes it, and sets TREE_OPTIONS.
+tree_behind() {
+    local size root
+    size=$(stat -c %s "$1")
+    ((size % 4096 == 0)) || fail "mksquashfs has not filled the last block up"
+    root=$(veritysetup format --salt=- "$1" "$TEST_TMP/hashes" | awk '/^Root hash:/ {print $3}')
+    cat "$TEST_TMP/hashes" >>"$1"
+    TREE_OPTIONS=(--size "$size" --tree "$size:$(stat -c %s "$TEST_TMP/hashes"):$root")
+}
+
+# flip_bit FILE OFFSET
+flip_bit() { python3 - "$@" <<<'import os, sys
+fd = os.open(sys.argv[1], os.O_RDWR); at = int(sys.argv[2]); os.pwrite(fd, bytes([os.pread(fd, 1, at)[0] ^ 1]), at)'; }
+
+test_a_hash_tree_of_veritysetup() {
+    make_image "$TREE" "$TEST_TMP/image"
+    tree_behind "$TEST_TMP/image"
+    serve "$TEST_TMP/image" "$TEST_TMP/mnt" "${TREE_OPTIONS[@]}"
+    check diff -r --no-dereference --exclude=fifo --exclude=null "$TREE" "$TEST_TMP/mnt"
+    unserve "$TEST_TMP/mnt"
+    refused "$TEST_TMP/image" 'block 0 of level 1 of the hash tree is not what was signed' --size "${TREE_OPTIONS[1]}" \
+        --tree "${TREE_OPTIONS[3]%:*}:$(printf '%064d' 0)"
+    refused "$TEST_TMP/image" 'the hash tree of 4096 bytes does not fit' --size "${TREE_OPTIONS[1]}" \
+        --tree "${TREE_OPTIONS[1]}:4096:$(printf '%064d' 0)"
+}
+
+# Every block of the image in turn: the reader gets what was there, or an error.
+test_a_flipped_bit_is_an_error_and_never_content() {
+    local folder=$TEST_TMP/few at block=0 wrong=0 refusals=0
+    mkdir "$folder"
+    head -c 60000 /dev/urandom >"$folder/a"
+    head -c 5000 /dev/urandom >"$folder/b"
+    make_image "$folder" "$TEST_TMP/image"
+    tree_behind "$TEST_TMP/image"
+    for ((at = 1000; at < TREE_OPTIONS[1]; at += 4096, block++)); do
+        flip_bit "$TEST_TMP/image" "$at"
+        mkdir -p "$TEST_TMP/mnt"
+        if SERVER_PID=$("$MOUNT_FUSE" "$SERVER" "$TEST_TMP/image" "$TEST_TMP/mnt" shared \
+            --user "$TEST_SERVER_UID:$TEST_SERVER_UID" "${TREE_OPTIONS[@]}"); then
+            diff -r "$folder" "$TEST_TMP/mnt" >"$TEST_TMP/diff" 2>&1 || true
+            if grep -qE 'differ|Only in' "$TEST_TMP/diff"; then fail "block $block: other content: $(<"$TEST_TMP/diff")"; fi
+            if grep -q 'Input/output error' "$TEST_TMP/diff"; then wrong=$((wrong + 1)); fi
+            unserve "$TEST_TMP/mnt"
+        else
+            refusals=$((refusals + 1))
+        fi
+        flip_bit "$TEST_TMP/image" "$at"
+    done
+    ((wrong >= 14 && refusals >= 1)) || fail "$wrong I/O errors and $refusals refusals in $block blocks"
+}
+
+# A /dev of our own with a log in it, where the server finds it.
+test_a_flipped_bit_is_named_in_the_log() {
+    make_image "$TREE" "$TEST_TMP/image"
+    tree_behind "$TEST_TMP/image"
+    cat >"$TEST_TMP/listen" <<'PY'
+import os, socket, sys
+log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+log.bind('/dev/log')
+os.chmod('/dev/log', 0o666)
+open(sys.argv[1], 'w').close()
+log.settimeout(20)
+print(log.recv(4096).decode())
+PY
+    cat >"$TEST_TMP/inside" <<SH
+set -e
+mkdir -p "$TEST_TMP/dev" "$TEST_TMP/mnt"
+mount --rbind /dev "$TEST_TMP/dev"
+mount -t tmpfs berth-test /dev
+for node in null zero urandom fuse; do : >/dev/\$node; mount --bind "$TEST_TMP/dev/\$node" /dev/\$node; done
+python3 "$TEST_TMP/listen" "$TEST_TMP/up" >"$TEST_TMP/said" & listener=\$!
+until [ -e "$TEST_TMP/up" ]; do sleep 0.05; done
+"$MOUNT_FUSE" "$SERVER" "$TEST_TMP/image" "$TEST_TMP/mnt" private --user "$TEST_SERVER_UID:$TEST_SERVER_UID" \
+    ${TREE_OPTIONS[*]} >/dev/null
+python3 - "$TEST_TMP/image" 5000 <<'PY'
+import os, sys
+fd = os.open(sys.argv[1], os.O_RDWR); at = int(sys.argv[2]); os.pwrite(fd, bytes([os.pread(fd, 1, at)[0] ^ 1]), at)
+PY
+cat "$TEST_TMP"/mnt/random-* >/dev/null 2>&1 || true
+wait \$listener
+umount "$TEST_TMP/mnt"
+SH
+    check unshare --mount --propagation private sh "$TEST_TMP/inside"
+    check_match 'berth-fuse: .*: block 1 of the partition is not what was signed' "$(<"$TEST_TMP/said")"
+}
+
 test_ends_when_its_parent_sends_nothing() {
     SERVER_PID=$("$MOUNT_FUSE" "$SERVER" "$FILE_TMP/tree.sqfs" "$TEST_TMP" absent \
         --user "$TEST_SERVER_UID:$TEST_SERVER_UID")

@@ -47,6 +47,7 @@ TEST_CASE("berth-fuse options: every option", "[fuse]") {
     CHECK(options->threads == 3);
     CHECK(options->max_memory == 64 * kMiB);
     CHECK(options->request_cpu_seconds == 5);
+    CHECK(!options->tree);
 }
 
 TEST_CASE("berth-fuse options: refusals name the option and the value", "[fuse]") {
@@ -61,6 +62,22 @@ TEST_CASE("berth-fuse options: refusals name the option and the value", "[fuse]"
     CHECK(error_of(with({"--threads", "2x"})) == "--threads: '2x' is not a number from 1 to 16");
     CHECK(error_of(with({"--max-memory", "1"})) == "--max-memory: '1' is not 64 MiB to 1 TiB");
     CHECK(error_of(with({"--mount", "/"})) == "unknown option '--mount'");
+}
+
+TEST_CASE("berth-fuse options: a hash tree", "[fuse]") {
+    const std::string root = "00ff" + std::string(60, 'a');
+    const std::string value = "8192:4096:" + root;
+    const auto options = parse_options(with({"--tree", value.c_str()}));
+    REQUIRE(options);
+    REQUIRE(options->tree);
+    CHECK(options->tree->offset == 8192);
+    CHECK(options->tree->size == 4096);
+    CHECK(options->tree->root[0] == std::byte{0});
+    CHECK(options->tree->root[1] == std::byte{0xff});
+    CHECK(options->tree->root[31] == std::byte{0xaa});
+    for (const std::string& bad : {std::string("8192:4096"), "8192:0:" + root, "-1:4096:" + root, value + "0",
+                                   "8192:4096:" + root.substr(1) + "g", ":4096:" + root, std::string()})
+        CHECK(error_of(with({"--tree", bad.c_str()})) == "--tree: '" + bad + "' is not OFFSET:SIZE:SHA256");
 }
 
 TEST_CASE("berth-fuse options: ids that name nobody, or root", "[fuse]") {

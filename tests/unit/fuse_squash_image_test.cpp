@@ -116,7 +116,8 @@ std::string superblock() {
 
 std::string superblock_error(const std::string& bytes) {
     const auto fd = memory_file(bytes);
-    const auto super = read_superblock(fd.get(), 0, bytes.size());
+    set_image_window(fd.get(), 0, bytes.size());
+    const auto super = read_superblock(0, bytes.size());
     return super ? std::string("accepted") : super.error().message;
 }
 

@@ -26,7 +26,7 @@ const std::map<std::string, Names, std::less<>> kMayInclude = {
     {"runtime/environment", {"runtime/request", "runtime/base"}},
     {"runtime/policy", {"runtime/request", "runtime/config", "runtime/base"}},
     {"runtime/plan", {"runtime/policy", "runtime/request", "runtime/base"}},
-    {"runtime/fuse", {"runtime/base"}},
+    {"runtime/fuse", {"runtime/base", "sif"}},
     {"runtime/exec",
      {"runtime/base", "runtime/config", "runtime/environment", "runtime/plan", "runtime/policy", "runtime/request",
       "sif"}},
