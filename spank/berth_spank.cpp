@@ -70,24 +70,25 @@ berth::StepRequest step_request(const berth::slurm::StepFacts& facts, const bert
 
 /// slurmstepd, as root: finds out whether the step wants a container and starts making it.
 void begin_step(spank_t spank, int argc, char** argv) {
+    using berth::slurm::StepKind;
     const auto facts = berth::slurm::step_facts(spank);
+    if (facts && facts->kind == StepKind::other) return;
     const auto environment = berth::slurm::job_environment(spank);
-    if (!facts && (given_image() || berth::variable(environment, kNative)))
-        return plugin().fail(Error{berth::Category::internal, 0, "Slurm does not say whose step this is"});
-    if (!facts || facts->kind == berth::slurm::StepKind::other) return;
-    const auto native = berth::slurm::kNativeContainer ? berth::variable(environment, kNative) : std::nullopt;
+    if (!facts || !environment)
+        return plugin().fail(Error{berth::Category::internal, 0, "Slurm does not say whose step this is, or what it asked for"});
+    const auto native = berth::slurm::kNativeContainer ? berth::variable(*environment, kNative) : std::nullopt;
     const auto arguments = berth::parse_plugin_arguments(words(argc, argv));
-    // sbatch's script calls srun, which a default image need not have: the default is for the steps.
-    const bool batch = facts->kind == berth::slurm::StepKind::batch;
-    const std::string fallback = arguments && !batch ? arguments->default_image : "";
-    const std::string image = berth::choose_image(native, given_image(), berth::variable(environment, kLast), fallback);
-    if (image.empty() && arguments) return;
     if (!arguments) return plugin().fail(arguments.error());
-    if (const auto oci = berth::slurm::oci_configuration(); oci && native && !native->empty())
+    // sbatch's script and salloc's shell call srun, which a default image need not have: the default is for the steps.
+    const std::string fallback = facts->kind == StepKind::regular ? arguments->default_image : "";
+    const auto image = berth::choose_image(native, given_image(), berth::variable(*environment, kLast), fallback);
+    if (!image) return plugin().fail(image.error());
+    if (image->empty()) return;
+    if (const auto oci = berth::slurm::oci_configuration(); oci && native)
         return plugin().fail(Error{berth::Category::config, 0,
                                    *oci + " makes Slurm itself run --container through an OCI runtime on this node: remove it, or "
                                           "use --container-image"});
-    plugin().begin(step_request(*facts, *arguments, environment, image));
+    plugin().begin(step_request(*facts, *arguments, *environment, *image));
 }
 
 /// srun, sbatch, salloc: Slurm does not let a --container replace a SLURM_CONTAINER that it finds, and does not tell
@@ -127,6 +128,7 @@ std::string check_early(int argc, char** argv, const std::optional<std::string>&
             if (auto status = option.apply(request, value); !status) return "--" + name + ": " + status.error().message;
         }
     }
+    if (native && native->empty()) return "--container is empty: name an image, or \"none\" to run without a container";
     if (native && !berth::slurm::given_on_command_line(kImageOption)) request.image = *native;
     if (!arguments->early_check || !request.wants_container()) return "";
     const auto image = berth::direct_user_side()->open_image(request.image);
@@ -201,7 +203,7 @@ int slurm_spank_task_init(spank_t spank, int, char**) {
             runs = true;
             return 0;
         }
-        const auto before = berth::slurm::job_environment(spank);
+        const auto before = berth::slurm::job_environment(spank).value_or(std::vector<std::string>());
         const auto variables = plugin().task_environment(before, berth::slurm::local_task(spank), status);
         if (!variables) return 0;
         auto wanted = *variables;

@@ -118,16 +118,18 @@ std::optional<StepFacts> step_facts(spank_t spank) {
         int argc = 0;
         char** argv = nullptr;
         if (spank_get_item(spank, S_JOB_ARGV, &argc, &argv) == ESPANK_SUCCESS && argc > 0) facts.batch_script = argv[0];
+    } else if (facts.step == SLURM_INTERACTIVE_STEP) {
+        facts.kind = StepKind::interactive;
     } else if (facts.step < SLURM_INTERACTIVE_STEP) {
         facts.kind = StepKind::regular;
     }
     return facts;
 }
 
-std::vector<std::string> job_environment(spank_t spank) {
+std::optional<std::vector<std::string>> job_environment(spank_t spank) {
     char** environment = nullptr;
+    if (spank_get_item(spank, S_JOB_ENV, &environment) != ESPANK_SUCCESS || environment == nullptr) return std::nullopt;
     std::vector<std::string> entries;
-    if (spank_get_item(spank, S_JOB_ENV, &environment) != ESPANK_SUCCESS || environment == nullptr) return entries;
     for (; *environment != nullptr; ++environment) entries.emplace_back(*environment);
     return entries;
 }

@@ -36,7 +36,8 @@ using OptionValues = std::vector<std::pair<std::string, std::string>>;
 /// Registers every option of the table (and --container, where Slurm has none of its own).
 [[nodiscard]] bool register_options(spank_t spank);
 
-enum class StepKind { batch, regular, other };
+/// `interactive`: the shell that salloc starts on a node of the job (LaunchParameters=use_interactive_step).
+enum class StepKind { batch, interactive, regular, other };
 struct StepFacts {
     Identity identity;
     std::uint32_t job = 0;
@@ -46,8 +47,8 @@ struct StepFacts {
 };
 [[nodiscard]] std::optional<StepFacts> step_facts(spank_t spank);
 
-/// The job's environment as it stands ("NAME=VALUE" entries).
-[[nodiscard]] std::vector<std::string> job_environment(spank_t spank);
+/// The job's environment as it stands ("NAME=VALUE" entries); nothing where Slurm does not tell.
+[[nodiscard]] std::optional<std::vector<std::string>> job_environment(spank_t spank);
 
 /// Makes the task's environment exactly these variables.
 [[nodiscard]] bool replace_environment(spank_t spank, const std::vector<std::string>& before,

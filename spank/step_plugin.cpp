@@ -49,14 +49,16 @@ Result<PluginArguments> parse_plugin_arguments(const std::vector<std::string>& a
     return parsed;
 }
 
-std::string choose_image(const std::optional<std::string>& native, const std::optional<std::string>& image,
-                         const std::optional<std::string>& last, const std::string& fallback) {
-    std::string chosen = fallback;
-    if (image && !(last == kLastNative && native))
-        chosen = *image;
-    else if (native && !native->empty())
-        chosen = *native;
-    return chosen == "none" ? "" : chosen;
+Result<std::string> choose_image(const std::optional<std::string>& native, const std::optional<std::string>& image,
+                                 const std::optional<std::string>& last, const std::string& fallback) {
+    const bool by_image = image && !(last == kLastNative && native);
+    const auto& asked = by_image ? image : native;
+    if (!asked) return fallback == "none" ? "" : fallback;
+    if (asked->empty())
+        return Error{Category::usage, 0,
+                     std::string(by_image ? "--container-image" : "--container") +
+                         " is empty: name an image, or \"none\" to run without a container"};
+    return *asked == "none" ? "" : *asked;
 }
 
 std::optional<std::string> variable(const std::vector<std::string>& environment, const std::string& name) {
@@ -82,12 +84,14 @@ void StepPlugin::fail(Error error) {
 
 void StepPlugin::finish() {
     if (!active_ || error_) return;
-    if (auto status = container_->finish(); !status) fail(std::move(status).error());
+    if (auto status = container_->finish(); !status) return fail(std::move(status).error());
+    finished_ = true;
 }
 
 void StepPlugin::enter() {
-    if (!active_ || error_ || !container_->outcome().explanation.empty()) return;
-    if (auto status = container_->enter(); !status) fail(std::move(status).error());
+    if (!active_ || error_ || !finished_ || !container_->outcome().explanation.empty()) return;
+    if (auto status = container_->enter(); !status) return fail(std::move(status).error());
+    entered_ = true;
 }
 
 void StepPlugin::adopt(pid_t task) {
@@ -115,12 +119,13 @@ void StepPlugin::report(int local_task) const {
 
 std::optional<Variables> StepPlugin::task_environment(const std::vector<std::string>& environment, int local_task, int& status) {
     status = kFailure;
-    if (!error_ && !container_) error_ = Error{Category::internal, 0, "the container was not prepared"};
+    if (!error_ && !finished_) error_ = Error{Category::internal, 0, "the container was not prepared"};
     if (!error_ && !container_->outcome().explanation.empty()) {
         if (local_task == 0) static_cast<void>(write_all(STDOUT_FILENO, container_->outcome().explanation, "stdout"));
         status = 0;
         return std::nullopt;
     }
+    if (!error_ && !entered_) error_ = Error{Category::internal, 0, "the container was not entered"};
     if (!error_) {
         auto variables = container_->become_user_side(request_, environment, task_descriptors(environment));
         if (variables) return std::move(variables).value();

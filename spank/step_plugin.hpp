@@ -19,11 +19,12 @@ struct PluginArguments {
 
 /// Which image a step asked for; "" for none. The innermost word counts: what srun was given replaces what sbatch or
 /// salloc left in the environment, whether it came by Slurm's own --container or by --container-image.
+/// Category::usage for an empty word: a shell's unset variable must not lead out of the container.
 /// \param native the job's SLURM_CONTAINER   \param image --container-image's value
 /// \param last which of the two the innermost command line gave, as it noted it: kLastNative, kLastImage, or nothing
 /// \param fallback plugstack.conf's default=
-[[nodiscard]] std::string choose_image(const std::optional<std::string>& native, const std::optional<std::string>& image,
-                                       const std::optional<std::string>& last, const std::string& fallback);
+[[nodiscard]] Result<std::string> choose_image(const std::optional<std::string>& native, const std::optional<std::string>& image,
+                                               const std::optional<std::string>& last, const std::string& fallback);
 inline constexpr const char* kLastNative = "container";
 inline constexpr const char* kLastImage = "container-image";
 
@@ -53,6 +54,8 @@ private:
     bool server_adopted_ = false;
     unsigned tasks_ended_ = 0;
     StepRequest request_;
+    bool finished_ = false;
+    bool entered_ = false;
     std::optional<StepContainer> container_;
     std::optional<Error> error_;
 };

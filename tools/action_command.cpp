@@ -1,5 +1,6 @@
 // berth exec, run and shell: a container without Slurm, with root's powers (sudo) or without any.
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <array>
@@ -90,10 +91,12 @@ Error execute(const std::vector<std::string>& command, const Variables& variable
 }
 
 Result<int> run_container(const Invocation& call) {
+    // A caller that ignores it would leave us nothing to wait for; the command has it as the caller did.
+    const auto callers_signal = ::signal(SIGCHLD, SIG_DFL);
     const auto environment = environment_of_process();
     BERTH_TRY(auto site, config::load(call.config.empty() ? install_paths().sysconf + "/berth.conf" : call.config));
     BERTH_TRY(auto job, context_of_process());
-    BERTH_TRY(const auto side, user_side_of(job));
+    BERTH_TRY(auto side, user_side_of(job));
     BERTH_TRY(const auto considered, consider(call.request, site, job, *side));
     if (call.request.explain != Explain::off) {
         const bool json = call.request.explain == Explain::json;
@@ -103,6 +106,7 @@ Result<int> run_container(const Invocation& call) {
     if (considered.decision.refusal) return *considered.decision.refusal;
 
     BERTH_TRY(const auto prepared, prepare(considered, site, job, *side, -1));
+    side.reset();  // with its process, which the command must not find as a child of its own
     EntryRunner entry(-1, {});
     BERTH_CHECK(run_phase(entry, considered.plan, Phase::enter));
     BERTH_CHECK(run_phase(entry, considered.plan, Phase::user));
@@ -113,6 +117,7 @@ Result<int> run_container(const Invocation& call) {
     const auto command = command_of(call);
     if (call.action == Action::run && ::access(command[0].c_str(), X_OK) != 0)
         return Error{Category::image, 0, call.request.image + ": the image has no runscript: use berth exec IMAGE COMMAND"};
+    ::signal(SIGCHLD, callers_signal);
     return execute(command, variables);
 }
 

@@ -109,6 +109,7 @@ Result<Child> Child::spawn(const std::string& program, const std::vector<std::st
 }
 
 Result<int> Child::wait(std::chrono::milliseconds limit) {
+    if (pid_ <= 0) return Error{Category::system, ECHILD, "no child to wait for"};
     pollfd waiting{pidfd_.get(), POLLIN, 0};
     const auto deadline = std::chrono::steady_clock::now() + limit;
     for (;;) {
@@ -140,7 +141,11 @@ void Child::kill_and_reap() noexcept {
 }
 
 void Child::kill() noexcept {
-    if (pid_ > 0 && pidfd_) ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
+    if (pid_ <= 0) return;
+    if (pidfd_)
+        ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
+    else
+        ::kill(pid_, SIGKILL);  // out of descriptors; nobody has reaped it, so the pid is still its own
 }
 
 void Child::release() noexcept {
@@ -189,10 +194,10 @@ Result<DetachedProcess> DetachedStart::finish() {
     if (!unpacker.complete() || process.pid <= 0) return Error{Category::system, 0, "cannot start " + program_ + ": " + failure};
     process.pidfd = open_pidfd(process.pid);
     if (!process.pidfd) return errno_error("pidfd_open");
-    if (::write(socket_.get(), "g", 1) != 1) return errno_error("cannot start " + program_);
-    BERTH_TRY(const int status, between_.wait(kStartTime));
-    if (status != 0) return Error{Category::system, 0, "cannot start " + program_};
+    const bool told = ::write(socket_.get(), "g", 1) == 1;
     socket_.reset();
+    BERTH_TRY(const int status, between_.wait(kStartTime));
+    if (!told || status != 0) return Error{Category::system, 0, "cannot start " + program_};
     return process;
 }
 

@@ -8,6 +8,16 @@
 #include <cstring>
 
 namespace berth {
+namespace {
+
+/// Where the other end has gone without reading all that was sent to it, the kernel says so once, and only then hands
+/// out what that end had said before.
+ssize_t despite_reset(const auto& receive) {
+    const ssize_t result = receive();
+    return result < 0 && errno == ECONNRESET ? receive() : result;
+}
+
+}  // namespace
 
 void Packer::number(std::uint64_t value) {
     std::array<char, sizeof value> bytes{};
@@ -102,7 +112,7 @@ Result<Message> receive_message(int socket, std::chrono::milliseconds limit) {
     }
     Message message;
     // MSG_PEEK | MSG_TRUNC tells the size first, so that small messages cost little memory.
-    const ssize_t size = ::recv(socket, nullptr, 0, MSG_PEEK | MSG_TRUNC);
+    const ssize_t size = despite_reset([&] { return ::recv(socket, nullptr, 0, MSG_PEEK | MSG_TRUNC); });
     if (size < 0) return errno_error("recv");
     if (static_cast<std::size_t>(size) > kMaxMessageBytes)
         return Error{Category::system, EMSGSIZE, "a process of Berth sent more than it may"};
@@ -114,7 +124,7 @@ Result<Message> receive_message(int socket, std::chrono::milliseconds limit) {
     alignas(cmsghdr) std::array<char, CMSG_SPACE(kMaxMessageFds * sizeof(int))> control{};
     header.msg_control = control.data();
     header.msg_controllen = control.size();
-    const ssize_t got = ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
+    const ssize_t got = despite_reset([&] { return ::recvmsg(socket, &header, MSG_CMSG_CLOEXEC); });
     if (got < 0) return errno_error("recvmsg");
     for (cmsghdr* item = CMSG_FIRSTHDR(&header); item != nullptr; item = CMSG_NXTHDR(&header, item)) {
         if (item->cmsg_level != SOL_SOCKET || item->cmsg_type != SCM_RIGHTS) continue;

@@ -177,7 +177,8 @@ public:
         auto names = unpacker.texts();
         if (!unpacker.complete()) return nonsense();
         for (const auto& name : names)
-            if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos) return nonsense();
+            if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos || printable(name) != name)
+                return nonsense();
         return names;
     }
 

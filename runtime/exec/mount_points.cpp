@@ -53,9 +53,14 @@ Result<Place> locate(int image, const std::string& path) {
 /// refused: a folder must not open up because something is mounted beneath it.
 Status repeat_attributes(int parent, const char* name, int original, const std::string& path) {
     struct stat st {};
-    if (::fstat(original, &st) != 0) return errno_error(printable(path));
-    // O_PATH descriptors have no extended attributes of their own; through /proc they do.
-    if (::getxattr(proc_fd_path(original).c_str(), "system.posix_acl_access", nullptr, 0) > 0)
+    ssize_t acl = 0;
+    {
+        const AsLooker looker;
+        if (::fstat(original, &st) != 0) return errno_error(printable(path));
+        // O_PATH descriptors have no extended attributes of their own; through /proc they do.
+        acl = ::getxattr(proc_fd_path(original).c_str(), "system.posix_acl_access", nullptr, 0);
+    }
+    if (acl > 0)
         return Error{Category::unsupported, 0,
                      printable(path) + " in the image has an ACL, which is not supported where something is mounted beneath it"};
     // A user namespace maps only the caller: other owners cannot be repeated there.

@@ -19,26 +19,8 @@ namespace {
 /// Whose rights open_beneath() uses; nothing: the process's own.
 std::optional<std::pair<uid_t, gid_t>> looks_as;
 
-/// Takes the file system ids of looks_as for its lifetime. setfsuid(2): the capabilities over files go and come back
-/// with them, those over mounts stay.
-class FileSystemIds {
-public:
-    FileSystemIds() {
-        if (!looks_as) return;
-        ::setfsgid(looks_as->second);
-        ::setfsuid(looks_as->first);
-    }
-    FileSystemIds(const FileSystemIds&) = delete;
-    FileSystemIds& operator=(const FileSystemIds&) = delete;
-    ~FileSystemIds() {
-        if (!looks_as) return;
-        ::setfsuid(::geteuid());
-        ::setfsgid(::getegid());
-    }
-};
-
 Result<UniqueFd> resolve(int root, const std::string& path, std::uint64_t flags) {
-    const FileSystemIds ids;
+    const AsLooker looker;
     open_how how{};
     how.flags = flags | O_CLOEXEC;
     how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
@@ -64,6 +46,18 @@ std::string kernel_words(int context) {
 }
 
 }  // namespace
+
+AsLooker::AsLooker() {
+    if (!looks_as) return;
+    ::setfsgid(looks_as->second);
+    ::setfsuid(looks_as->first);
+}
+
+AsLooker::~AsLooker() {
+    if (!looks_as) return;
+    ::setfsuid(::geteuid());
+    ::setfsgid(::getegid());
+}
 
 Status look_beneath_as(const Identity& identity) {
     if (::setgroups(identity.groups.size(), identity.groups.data()) != 0) return errno_error("setgroups");
@@ -103,7 +97,10 @@ Status restrict_mount(int mount, Access access, DeviceNodes devices, const std::
     mount_attr attributes{};
     attributes.attr_set = MOUNT_ATTR_NOSUID;
     if (devices == DeviceNodes::refused) attributes.attr_set |= MOUNT_ATTR_NODEV;
-    if (access == Access::read_only) attributes.attr_set |= MOUNT_ATTR_RDONLY;
+    if (access == Access::read_only) {
+        attributes.attr_set |= MOUNT_ATTR_RDONLY;
+        attributes.propagation = MS_PRIVATE;
+    }
     if (::mount_setattr(mount, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes) != 0)
         return errno_error("cannot restrict the mount of " + printable(what));
     return {};

@@ -23,10 +23,20 @@ enum class Beneath {
 /// Opens (O_PATH) `path` as if `root` were "/": links are followed inside it, never out of it, and magic links never.
 /// The error's number is openat2's (ENOENT for a missing path).
 [[nodiscard]] Result<UniqueFd> open_beneath(int root, const std::string& path, Beneath kind = Beneath::any);
-/// From now on open_beneath() looks with the rights of this user (fsuid, fsgid and these supplementary groups, which
-/// stay the process's), so that root's answers tell nobody what a private folder holds. For processes of one thread
-/// that make one container. CAP_SETUID and CAP_SETGID.
+/// From now on open_beneath() and AsLooker look with the rights of this user (fsuid, fsgid and these supplementary
+/// groups, which stay the process's), so that root's answers tell nobody what a private folder holds. For processes of
+/// one thread that make one container. CAP_SETUID and CAP_SETGID.
 [[nodiscard]] Status look_beneath_as(const Identity& identity);
+
+/// Has the file system ids of look_beneath_as() for its lifetime; without that call, nothing changes. The capabilities
+/// over files go and come back with them, those over mounts stay. setfsuid(2).
+class AsLooker {
+public:
+    AsLooker();
+    AsLooker(const AsLooker&) = delete;
+    AsLooker& operator=(const AsLooker&) = delete;
+    ~AsLooker();
+};
 
 /// Opens an absolute path as this process sees it, through no magic link of /proc: what it leads to lies in this
 /// mount namespace, under the name that the kernel will give for it.
@@ -42,7 +52,8 @@ enum class Beneath {
 enum class Access { read_write, read_only };
 enum class DeviceNodes { refused, working };
 
-/// Adds nosuid, and as asked nodev and read-only, to a detached mount and all beneath it. mount_setattr(2).
+/// Adds nosuid, and as asked nodev and read-only, to a detached mount and all beneath it. mount_setattr(2). A read-only
+/// one also stops taking in what the host mounts beneath it later, which would come with flags of its own.
 [[nodiscard]] Status restrict_mount(int mount, Access access, DeviceNodes devices, const std::string& what);
 /// Read-only for this one mount.
 [[nodiscard]] Status make_read_only(int mount, const std::string& what);

@@ -89,7 +89,7 @@ private:
             case Driver::fuse:
             case Driver::fuse_as_user: {
                 if (!server_) return Error{Category::internal, 0, "no image server"};
-                BERTH_TRY(image_, server_->mount());
+                BERTH_TRY(image_, server_->mount(in_.image.path));
                 return {};
             }
         }
@@ -153,7 +153,12 @@ private:
         } else {
             parameters.emplace_back("userxattr", "");
         }
-        BERTH_TRY(root_, new_filesystem("overlay", parameters, Access::read_only));
+        {
+            // The overlay looks into the image with its maker's rights: root's would pass by those of a file system that
+            // judges for itself (NFS, FUSE, and every folder that only its owner may search).
+            const AsLooker looker;
+            BERTH_TRY(root_, new_filesystem("overlay", parameters, Access::read_only));
+        }
         return attach_mount(root_.get(), base.get(), "the container's root");
     }
 

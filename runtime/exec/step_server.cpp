@@ -1,4 +1,5 @@
 // berth-step: makes one step's container and ends.
+#include <poll.h>
 #include <unistd.h>
 
 #include "runtime/base/wire.hpp"
@@ -46,6 +47,9 @@ Result<StepOutcome> outcome_of(const StepRequest& step, int working_directory, c
     if (prepared.server) {
         outcome.server = prepared.server->pid;
         BERTH_TRY(outcome.server_started, process_start_time(outcome.server));
+        // Alive after its time was read: it was the server's own.
+        pollfd ended{prepared.server->pidfd.get(), POLLIN, 0};
+        if (::poll(&ended, 1, 0) != 0) return Error{Category::system, 0, "the image server has ended already"};
     }
     return outcome;
 }

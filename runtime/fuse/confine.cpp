@@ -76,10 +76,20 @@ Status lower_limit(__rlimit_resource resource, rlim_t wanted, const char* name) 
     return {};
 }
 
+/// slurmstepd is the last that the kernel kills when memory runs out; what reads a user's image must not be.
+Status give_up_oom_protection() {
+    constexpr const char* kPath = "/proc/self/oom_score_adj";
+    const auto score = read_file(kPath, 64);
+    if (!score || !score->starts_with('-')) return {};
+    BERTH_TRY(const auto file, open_at(AT_FDCWD, kPath, O_WRONLY));
+    return write_all(file.get(), "0", kPath);
+}
+
 }  // namespace
 
 Status detach_from_caller(const Options& options) {
     BERTH_CHECK(block_signals());
+    BERTH_CHECK(give_up_oom_protection());
     ::setsid();  // fails for the leader of a process group, which then is alone in it, and deaf to its signals as well
     if (::chdir("/") != 0) return errno_error("chdir /");
     BERTH_CHECK(close_others(options));

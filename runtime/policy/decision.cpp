@@ -69,7 +69,9 @@ void judge_limit(Judge& judge, std::string_view directive, const config::StringL
         judge.grant(what, "allowed", rule_text(entry.origin, directive, entry.value));
         return;
     }
-    const std::string rule = rule_text(list.origin, directive, "…");
+    std::string allowed;
+    for (const auto& entry : list.value) allowed += (allowed.empty() ? "" : ", ") + entry.value;
+    const std::string rule = rule_text(list.origin, directive, printable(allowed, 200));
     judge.refuse(what, rule, fmt::format("{}: this site does not allow this image's {} ({})", printable(image_path), what, rule));
 }
 
@@ -80,13 +82,15 @@ void judge_limits(Judge& judge, const SiteConfig& site, const SiteNames& names, 
         const auto found = names.paths.find(path);
         return found != names.paths.end() && is_beneath(image.path, found->second);
     });
+    // Whose a folder is says nothing about what lies in it: "/" is root's, and holds everybody's files.
+    const bool file = image.kind != ImageKind::directory;
     judge_limit(judge, "limit container owners", site.limit_container_owners, image.path, "owner", [&](const std::string& name) {
         const auto found = names.users.find(name);
-        return found != names.users.end() && found->second == image.owner;
+        return file && found != names.users.end() && found->second == image.owner;
     });
     judge_limit(judge, "limit container groups", site.limit_container_groups, image.path, "group", [&](const std::string& name) {
         const auto found = names.groups.find(name);
-        return found != names.groups.end() && found->second == image.group;
+        return file && found != names.groups.end() && found->second == image.group;
     });
 }
 
@@ -120,6 +124,8 @@ Driver choose_driver(Judge& judge, const JobContext& job, const ImageInfo& image
 void judge_mounts(Judge& judge, Decision& decision, const Request& request, const SiteConfig& site) {
     const bool contain = request.isolation == Isolation::contain;
     decision.mount_slave = site.mount_slave.value;
+    judge.grant("mounts made later", decision.mount_slave ? "the host's appear in the container" : "the host's do not appear",
+                rule_text("mount slave", site.mount_slave));
     decision.proc = site.mount_proc.value;
     judge.grant("/proc", decision.proc ? "mounted" : "left to the image", rule_text("mount proc", site.mount_proc));
     decision.sys = site.mount_sys.value;
@@ -145,9 +151,15 @@ void judge_mounts(Judge& judge, Decision& decision, const Request& request, cons
         judge.grant("/tmp, /var/tmp", contain ? "new and empty" : "the host's",
                     contain ? "--contain" : rule_text("mount tmp", site.mount_tmp));
     }
-    decision.passwd = site.config_passwd.value;
-    decision.group = site.config_group.value;
+    const auto account_file = [&](const char* path, std::string_view directive, const config::Setting<bool>& setting) {
+        judge.grant(path, setting.value ? "the image's, with the caller's entries" : "left to the image", rule_text(directive, setting));
+        return setting.value;
+    };
+    decision.passwd = account_file("/etc/passwd", "config passwd", site.config_passwd);
+    decision.group = account_file("/etc/group", "config group", site.config_group);
     decision.resolv_conf = site.config_resolv_conf.value;
+    judge.grant("/etc/resolv.conf", decision.resolv_conf ? "the host's" : "left to the image",
+                rule_text("config resolv_conf", site.config_resolv_conf));
 }
 
 void judge_home(Judge& judge, Decision& decision, const Request& request, const SiteConfig& site, const JobContext& job) {
@@ -193,7 +205,7 @@ bool already_seen(const Decision& decision, const std::string& path) {
         return true;
     if (decision.tmp == Tmp::host && (is_beneath(path, "/tmp") || is_beneath(path, "/var/tmp"))) return true;
     return std::any_of(decision.binds.begin(), decision.binds.end(), [&](const DecidedBind& bind) {
-        return bind.required && bind.source == bind.destination && is_beneath(path, bind.destination);
+        return bind.source == bind.destination && is_beneath(path, bind.destination);
     });
 }
 

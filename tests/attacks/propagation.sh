@@ -41,3 +41,19 @@ test_a_namespace_made_inside_mounts_for_itself() {
     wait $! || true
     check_clean
 }
+
+# A weaker runtime restricts what is mounted now, and takes in what the host mounts later with that mount's own flags.
+test_what_the_host_mounts_later_is_no_hole_in_a_read_only_bind() {
+    local deep=$BERTH_TEST_ROOT/shared-mount/later
+    mkdir -m 0777 "$deep"
+    as_user srun --container="$DEMO" --container-bind="$BERTH_TEST_ROOT/shared-mount:/mnt:ro" \
+        sh -c 'sleep 2; touch /mnt/later/written && echo WRITTEN; grep " /mnt" /proc/self/mountinfo' >"$TEST_TMP/inside" 2>/dev/null &
+    sleep 1
+    mount -t tmpfs -o mode=0777 none "$deep"
+    wait $! || true
+    check_equal "" "$(ls "$deep")" "what the step wrote beneath a read-only bind"
+    umount "$deep"
+    check_match ' /mnt ' "$(<"$TEST_TMP/inside")"
+    check_no_match WRITTEN "$(<"$TEST_TMP/inside")"
+    check_clean
+}

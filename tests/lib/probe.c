@@ -11,6 +11,7 @@
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int tell(const char* name, int result) {
@@ -77,6 +78,7 @@ int main(int argc, char** argv) {
     if (!strcmp(what, "read")) return tell("read", open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC));
     if (!strcmp(what, "write")) return tell("write", open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC));
     if (!strcmp(what, "create")) return tell("create", open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (!strcmp(what, "children")) return tell("children", waitpid(-1, NULL, WNOHANG));
     if (!strcmp(what, "setuid")) return tell("setuid", setuid(0));
     if (!strcmp(what, "chroot")) return tell("chroot", chroot("/"));
     if (!strcmp(what, "mount")) return tell("mount", mount("none", path, "tmpfs", 0, NULL));

@@ -107,3 +107,8 @@ test_config_check() {
     check test "$CAPTURED_STATUS" -ne 0
     check_match 'wrong.conf:1' "$CAPTURED_OUT$CAPTURED_ERR"
 }
+
+test_the_command_finds_no_child_that_it_did_not_make() {
+    check_output 'children: no (ECHILD)' as_root berth exec "$ROOT_DEMO" probe children
+    check_output 'children: no (ECHILD)' as_root berth exec "$DEMO" probe children
+}

@@ -35,11 +35,22 @@ TEST_CASE("choose_image: the innermost word counts") {
         {"a note about a --container that is not there", no, "image.sif", kLastNative, "", "image.sif"},
         {"no note: the plugin was not loaded in srun", "n.sif", "i.sif", no, "", "i.sif"},
         {"a note that is garbage", "n.sif", "i.sif", "x", "", "i.sif"},
-        {"an empty SLURM_CONTAINER asks for nothing", "", no, no, "site.sif", "site.sif"},
     };
     for (const auto& each : cases) {
         INFO(each.what);
-        CHECK(choose_image(each.native, each.image, each.last, each.fallback) == each.chosen);
+        const auto chosen = choose_image(each.native, each.image, each.last, each.fallback);
+        REQUIRE(chosen.ok());
+        CHECK(*chosen == each.chosen);
+    }
+}
+
+TEST_CASE("choose_image: an empty word is an error, whatever stands behind it") {
+    const Word empty = "";
+    for (const std::string fallback : {"", "site.sif"}) {
+        CHECK_THAT(choose_image(empty, std::nullopt, std::nullopt, fallback).error().message, Contains("--container is empty"));
+        CHECK_THAT(choose_image(std::nullopt, empty, kLastImage, fallback).error().message, Contains("--container-image is empty"));
+        CHECK_THAT(choose_image("outer.sif", empty, kLastImage, fallback).error().message, Contains("--container-image is empty"));
+        CHECK_THAT(choose_image(empty, "outer.sif", kLastNative, fallback).error().message, Contains("--container is empty"));
     }
 }
 

@@ -132,6 +132,15 @@ TEST_CASE("decision: the working directory is mounted where nothing else shows i
     CHECK(shown(Situation().with_site("mount tmp = no\n").in("/tmp/x").decide().binds) == "/tmp/x:/tmp/x? ");
 }
 
+TEST_CASE("decision: a working directory beneath a bind of the site's is what that bind makes of it") {
+    Situation now;
+    now.with_site("bind path = /data:/data:ro\n");
+    CHECK(shown(now.decide().binds) == "/data:/data:ro? ");
+    CHECK_THAT(rulings_on(now.decide(), "working directory"), Contains("inside another mount"));
+    CHECK(shown(now.with_site("bind path = /data:/mnt/data:ro\n").decide().binds) ==
+          "/data:/mnt/data:ro? /data/run:/data/run? ");
+}
+
 TEST_CASE("decision: --pwd says where to start, and the caller's folder is there all the same") {
     const Decision decision = Situation().with("pwd", "/work").decide();
     CHECK(decision.working_directory == "/work");
@@ -141,15 +150,15 @@ TEST_CASE("decision: --pwd says where to start, and the caller's folder is there
 
 TEST_CASE("decision: binds in order: the site's, the working directory, the user's, the batch script") {
     Situation now;
-    now.with_site("bind path = /etc/hosts, /opt/a:/b:ro\nbind path = /data\n").with("bind", "/x,/y:/z:ro");
+    now.with_site("bind path = /etc/hosts, /opt/a:/b:ro\nbind path = /srv\n").with("bind", "/x,/y:/z:ro");
     now.job.launch = Launch::slurm;
     now.job.batch_script = "/var/spool/slurmd/job7/slurm_script";
     const Decision decision = now.decide();
     CHECK(shown(decision.binds) ==
-          "/etc/hosts:/etc/hosts? /opt/a:/b:ro? /data:/data? /data/run:/data/run? /x:/x /y:/z:ro "
+          "/etc/hosts:/etc/hosts? /opt/a:/b:ro? /srv:/srv? /data/run:/data/run? /x:/x /y:/z:ro "
           "/var/spool/slurmd/job7/slurm_script:/var/spool/slurmd/job7/slurm_script:ro ");
     CHECK(rulings_on(decision, "bind /opt/a") == "mounted at /b [" + rule_at(1, "bind path = /opt/a") + "]");
-    CHECK(rulings_on(decision, "bind /data") == "mounted at /data [" + rule_at(2, "bind path = /data") + "]");
+    CHECK(rulings_on(decision, "bind /srv") == "mounted at /srv [" + rule_at(2, "bind path = /srv") + "]");
     CHECK(rulings_on(decision, "bind /y") == "mounted at /z read-only [default: user bind control = yes]");
     CHECK_THAT(rulings_on(decision, "batch script"), Contains("slurm_script"));
     // The batch step must find its script even where users choose nothing, and where everything is hidden.

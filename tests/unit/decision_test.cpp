@@ -40,7 +40,7 @@ TEST_CASE("decision: by default everything that Singularity's default allows") {
 TEST_CASE("decision: each directive does what it says, for everybody") {
     struct Case {
         std::string line;     ///< of berth.conf, not the default
-        std::string subject;  ///< of the ruling that cites it; "" where none does
+        std::string subject;  ///< of the ruling that cites it
         std::function<bool(const Decision&)> holds;
     };
     const std::vector<Case> cases = {
@@ -50,10 +50,10 @@ TEST_CASE("decision: each directive does what it says, for everybody") {
         {"mount dev = minimal", "/dev", [](const Decision& d) { return d.devices == Devices::minimal; }},
         {"mount tmp = no", "/tmp, /var/tmp", [](const Decision& d) { return d.tmp == Tmp::image; }},
         {"mount home = no", "home", [](const Decision& d) { return d.home.kind == DecidedHome::Kind::none; }},
-        {"mount slave = no", "", [](const Decision& d) { return !d.mount_slave; }},
-        {"config passwd = no", "", [](const Decision& d) { return !d.passwd; }},
-        {"config group = no", "", [](const Decision& d) { return !d.group; }},
-        {"config resolv_conf = no", "", [](const Decision& d) { return !d.resolv_conf; }},
+        {"mount slave = no", "mounts made later", [](const Decision& d) { return !d.mount_slave; }},
+        {"config passwd = no", "/etc/passwd", [](const Decision& d) { return !d.passwd; }},
+        {"config group = no", "/etc/group", [](const Decision& d) { return !d.group; }},
+        {"config resolv_conf = no", "/etc/resolv.conf", [](const Decision& d) { return !d.resolv_conf; }},
         {"user bind control = no", "working directory", [](const Decision& d) { return d.binds.empty(); }},
         {"bind path = /opt/site", "bind /opt/site",
          [](const Decision& d) { return shown(d.binds).starts_with("/opt/site:/opt/site? "); }},
@@ -138,6 +138,24 @@ TEST_CASE("decision: the first refusal is told, and every one is listed") {
     CHECK_THAT(rulings_on(decision, "bind /b"), Contains("refused"));
     CHECK_THAT(rulings_on(decision, "architecture"), Contains("refused"));
     CHECK_THAT(shown(decision.binds), !Contains("/a"));
+}
+
+TEST_CASE("decision: no folder passes a limit on owners or groups, which say nothing about what lies in it") {
+    for (const std::string list : {"owners", "groups"}) {
+        Situation now;
+        now.with_site("limit container " + list + " = builder\n");
+        now.names.users = now.names.groups = {{"builder", 500}};
+        now.image.owner = now.image.group = 500;
+        CHECK_FALSE(now.decide().refusal);
+        now.image.kind = ImageKind::directory;
+        REQUIRE(now.decide().refusal);
+        CHECK_THAT(now.decide().refusal->message, Contains("limit container " + list + " = builder"));
+    }
+    Situation now;
+    now.with_site("limit container paths = /apps\n");
+    now.names.paths = {{"/apps", "/apps"}};
+    now.image.kind = ImageKind::directory;
+    CHECK_FALSE(now.decide().refusal);
 }
 
 TEST_CASE("decision: limits are on what the job's user runs, with and without privilege, and never on root's") {

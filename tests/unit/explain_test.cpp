@@ -26,7 +26,7 @@ TEST_CASE("explain: text has each ruling with its rule, and each step with its n
     const std::string text = explain_text(now.decide(), plan);
     CHECK_THAT(text, Contains("/sys") && Contains("left to the image  [" + rule_at(1, "mount sys = no") + "]"));
     CHECK_THAT(text, Contains("bind /x at /y, read-only\n"));
-    CHECK_THAT(text, Contains("   1 prepare  new user namespace (uid 1000, gid 1001) and mount namespace (slave)\n"));
+    CHECK_THAT(text, Contains("   2 prepare  new user namespace (uid 1000, gid 1001) and mount namespace (slave)\n"));
     CHECK_THAT(
         text,
         Contains("mount the image by FUSE in a user namespace: 4096 bytes at offset 32768, read-only, nosuid, nodev"));

@@ -228,6 +228,17 @@ TEST_CASE("wire: the other end's silence and its death are different errors") {
     CHECK(status.error().number == EPIPE);
 }
 
+TEST_CASE("wire: last words are heard although the other end left ours unread") {
+    Pair pair;
+    REQUIRE(send_message(pair.theirs.get(), "a question").ok());
+    REQUIRE(send_message(pair.ours.get(), "an answer to something else").ok());
+    pair.ours.reset();
+    const auto last = receive_message(pair.theirs.get(), 5s);
+    REQUIRE(last.ok());
+    CHECK(last->data == "an answer to something else");
+    CHECK_FALSE(receive_message(pair.theirs.get(), 5s).ok());
+}
+
 TEST_CASE("wire: what is no socket is an error") {
     const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
     CHECK_FALSE(receive_message(null.get(), 1s).ok());

@@ -285,3 +285,11 @@ test_the_corpus_image() {
     install -m 0644 "$BERTH_TEST_CORPUS/busybox_amd64.sif" "$TEST_HOME/corpus.sif"
     check_output "$TEST_UID" as_user berth exec corpus.sif id -u
 }
+
+test_a_caller_that_ignores_its_children() {
+    check_output ran as_user bash -c "trap '' CHLD; exec berth exec $DEMO echo ran"
+}
+
+test_the_command_finds_no_child_that_it_did_not_make() {
+    check_output 'children: no (ECHILD)' as_user berth exec "$DEMO" probe children
+}

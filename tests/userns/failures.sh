@@ -105,3 +105,15 @@ test_a_configuration_that_others_may_write() {
     check_equal 255 "$CAPTURED_STATUS"
     check_match 'berth.conf' "$CAPTURED_ERR"
 }
+
+# Out of descriptors at any moment: an error, and an end.
+test_few_descriptors() {
+    local limit
+    for limit in 3 4 5 6 7 8 9 10 11 12 13 14 15 16 18 20 24 30 40; do
+        capture as_user timeout 20 sh -c "ulimit -n $limit && exec berth exec $DEMO echo ran"
+        check test "$CAPTURED_STATUS" -ne 124
+        [[ $CAPTURED_STATUS -eq 0 && $CAPTURED_OUT == ran || -z $CAPTURED_OUT ]] ||
+            fail "with $limit descriptors: status $CAPTURED_STATUS, output $CAPTURED_OUT"
+    done
+    check_equal "" "$(leaks_since "$LEAKS_BEFORE" 5)"
+}
