@@ -2,12 +2,13 @@
 # The Debian packages that building, testing and measuring need, and their installation. Sourced after common.sh.
 
 declare -gA BERTH_PACKAGES=(
-    [build]="g++ cmake ninja-build pkg-config libfmt-dev libcli11-dev nlohmann-json3-dev libinih-dev libseccomp-dev
+    [build]="g++ cmake ninja-build pkg-config libfmt-dev libcli11-dev nlohmann-json3-dev libseccomp-dev
              libfuse3-dev libsquashfuse-dev zlib1g-dev liblzma-dev libzstd-dev liblz4-dev liblzo2-dev
-             libslurm-dev squashfs-tools"
+             libslurm-dev squashfs-tools libgpgme-dev libssl-dev libcurl4-openssl-dev"
     [unit]="catch2 cryptsetup-bin"
     [slurm]="slurmd slurmctld slurm-client slurm-wlm-basic-plugins munge"
-    [test]="busybox-static uidmap fuse3 iproute2 procps util-linux mount passwd libcap2-bin squashfs-tools python3 acl cryptsetup-bin"
+    [test]="busybox-static uidmap fuse3 iproute2 procps util-linux mount passwd libcap2-bin squashfs-tools python3 acl cryptsetup-bin
+            gpg gpg-agent gpgconf openssl"
     [fuzz]="clang-14 libclang-rt-14-dev llvm-14"
     [tidy]="clang-tidy clang-format"
     [bench]="bubblewrap crun charliecloud squashfuse busybox-static squashfs-tools"
