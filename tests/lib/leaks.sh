@@ -43,11 +43,19 @@ leaks_processes() {
     done
 }
 
-# Of the running cluster, the cgroups of its jobs: Slurm keeps the ones above while it runs.
+# Of the running cluster, the cgroups of its jobs: Slurm keeps the ones above while it runs. A job's own cgroup with
+# nothing in it is Slurm's unfinished business: it tries once to remove it, and a process that is just ending prevents it.
 leaks_cgroups() {
+    local folder
     [[ -n ${CLUSTER_NODE:-} ]] || return 0
-    find /sys/fs/cgroup -type d \( -path "*slurm_$CLUSTER_NODE/*/job_*" -o -path "*${CLUSTER_NODE}_slurmstepd.scope/job_*" \) \
-        -printf 'cgroup %p\n' 2>/dev/null || true
+    while read -r folder; do
+        if [[ ${folder##*/} == job_* && -z $(find "$folder" -mindepth 1 -type d 2>/dev/null) ]] &&
+            [[ -z $(cat "$folder/cgroup.procs" 2>/dev/null) ]]; then
+            continue
+        fi
+        printf 'cgroup %s\n' "$folder"
+    done < <(find /sys/fs/cgroup -type d \( -path "*slurm_$CLUSTER_NODE/*/job_*" -o \
+        -path "*${CLUSTER_NODE}_slurmstepd.scope/job_*" \) 2>/dev/null || true)
 }
 
 # Others run Berth too: beside its own places only files of the users of this run are looked for.
