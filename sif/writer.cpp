@@ -73,19 +73,6 @@ Result<Layout> plan(const WriteRequest& request) {
     return layout;
 }
 
-Status write_at(int fd, std::span<const std::byte> bytes, std::uint64_t offset, const std::string& name) {
-    while (!bytes.empty()) {
-        const ssize_t n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-        if (n < 0) {
-            if (errno == EINTR) continue;
-            return errno_error(name);
-        }
-        offset += static_cast<std::uint64_t>(n);
-        bytes = bytes.subspan(static_cast<std::size_t>(n));
-    }
-    return {};
-}
-
 /// Copies a part through memory, for file systems between which copy_file_range(2) does not work.
 Status copy_by_hand(int from, int to, std::uint64_t position, std::uint64_t offset, std::uint64_t size,
                     const std::string& name) {
@@ -93,7 +80,7 @@ Status copy_by_hand(int from, int to, std::uint64_t position, std::uint64_t offs
     while (size > 0) {
         const auto part = std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), size));
         BERTH_CHECK(pread_exact(from, part, position, name + ": reading an object"));
-        BERTH_CHECK(write_at(to, part, offset, name));
+        BERTH_CHECK(pwrite_all(to, part, offset, name));
         position += part.size();
         offset += part.size();
         size -= part.size();
@@ -128,13 +115,13 @@ Status create(int fd, const WriteRequest& request, const std::string& name) {
     const Layout& layout = *planned;
     // Gaps are holes, which read as zeros.
     if (::ftruncate(fd, static_cast<off_t>(layout.end)) != 0) return errno_error(name);
-    BERTH_CHECK(write_at(fd, encode(layout.header), 0, name));
+    BERTH_CHECK(pwrite_all(fd, encode(layout.header), 0, name));
     for (std::size_t i = 0; i < layout.descriptors.size(); ++i) {
         const Descriptor& descriptor = layout.descriptors[i];
         const NewObject& object = request.objects[i];
-        BERTH_CHECK(write_at(fd, encode(descriptor), kDescriptorsOffset + i * kDescriptorSize, name));
+        BERTH_CHECK(pwrite_all(fd, encode(descriptor), kDescriptorsOffset + i * kDescriptorSize, name));
         if (object.fd < 0)
-            BERTH_CHECK(write_at(fd, std::as_bytes(std::span(object.bytes)), descriptor.offset, name));
+            BERTH_CHECK(pwrite_all(fd, std::as_bytes(std::span(object.bytes)), descriptor.offset, name));
         else
             BERTH_CHECK(copy_file(object, fd, descriptor.offset, request, name));
     }

@@ -14,7 +14,8 @@
 namespace berth {
 
 /// Owner of one child process. Destroying it kills the child (SIGKILL) and reaps it (a child that hangs in the kernel
-/// for more than a second is left to init), unless it was waited for or released. Signals go through a pidfd: never to a stranger that was given the same pid.
+/// for more than a second is left to init), unless it was waited for or released. Signals go through a pidfd: never to
+/// a stranger that was given the same pid.
 class [[nodiscard]] Child {
 public:
     Child() = default;
@@ -70,7 +71,7 @@ public:
                                        const std::vector<int>& fds);
     DetachedStart(DetachedStart&&) noexcept = default;
     DetachedStart& operator=(DetachedStart&&) = delete;
-    /// Without finish(): the program is killed.
+    /// Without finish(): the program is killed, by the go-between.
     ~DetachedStart();
 
     /// Waits until the program has been started; why it could not be is the error. Once.

@@ -62,6 +62,11 @@ AsLooker::~AsLooker() {
 Status look_beneath_as(const Identity& identity) {
     if (::setgroups(identity.groups.size(), identity.groups.data()) != 0) return errno_error("setgroups");
     looks_as = {identity.uid, identity.gid};
+    // setfsuid(2) tells of no failure: asked for an id that is none, it names the one in force.
+    const AsLooker looker;
+    if (::setfsuid(static_cast<uid_t>(-1)) != static_cast<int>(identity.uid) ||
+        ::setfsgid(static_cast<gid_t>(-1)) != static_cast<int>(identity.gid))
+        return Error{Category::internal, EPERM, "the user's file system ids did not take hold"};
     return {};
 }
 

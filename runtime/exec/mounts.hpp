@@ -23,9 +23,12 @@ enum class Beneath {
 /// Opens (O_PATH) `path` as if `root` were "/": links are followed inside it, never out of it, and magic links never.
 /// The error's number is openat2's (ENOENT for a missing path).
 [[nodiscard]] Result<UniqueFd> open_beneath(int root, const std::string& path, Beneath kind = Beneath::any);
+/// The same, opened for reading. Does not wait for a fifo's writer: the caller checks what it got.
+[[nodiscard]] Result<UniqueFd> open_file_beneath(int root, const std::string& path);
+
 /// From now on open_beneath() and AsLooker look with the rights of this user (fsuid, fsgid and these supplementary
 /// groups, which stay the process's), so that root's answers tell nobody what a private folder holds. For processes of
-/// one thread that make one container. CAP_SETUID and CAP_SETGID.
+/// one thread that make one container. CAP_SETUID and CAP_SETGID; Category::internal when the ids do not take hold.
 [[nodiscard]] Status look_beneath_as(const Identity& identity);
 
 /// Has the file system ids of look_beneath_as() for its lifetime; without that call, nothing changes. The capabilities
@@ -41,8 +44,6 @@ public:
 /// Opens an absolute path as this process sees it, through no magic link of /proc: what it leads to lies in this
 /// mount namespace, under the name that the kernel will give for it.
 [[nodiscard]] Result<UniqueFd> open_without_magic(const std::string& path, int flags);
-/// The same, opened for reading: regular files only.
-[[nodiscard]] Result<UniqueFd> open_file_beneath(int root, const std::string& path);
 
 /// A detached copy of the mount (and all beneath it) that the descriptor lies on, rooted at it. The copy is a slave
 /// of the original: nothing that is mounted in it ever reaches the host.

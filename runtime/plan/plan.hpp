@@ -136,10 +136,10 @@ struct CloseDescriptors {
 }  // namespace effect
 
 using Effect =
-    std::variant<effect::OpenSources, effect::NewNamespaces, effect::StartImageServer, effect::MountImage, effect::LayerMountPoints, effect::Bind,
-                 effect::MountTmpfs, effect::MakeDevices, effect::MakeFolder, effect::PivotRoot, effect::EnterNamespaces,
-                 effect::DropBoundingSet, effect::DropCapabilities, effect::NoNewPrivileges, effect::ChangeDirectory,
-                 effect::CloseDescriptors>;
+    std::variant<effect::OpenSources, effect::NewNamespaces, effect::StartImageServer, effect::MountImage,
+                 effect::LayerMountPoints, effect::Bind, effect::MountTmpfs, effect::MakeDevices, effect::MakeFolder,
+                 effect::PivotRoot, effect::EnterNamespaces, effect::DropBoundingSet, effect::DropCapabilities,
+                 effect::NoNewPrivileges, effect::ChangeDirectory, effect::CloseDescriptors>;
 
 struct Step {
     Phase phase = Phase::prepare;

@@ -12,16 +12,6 @@ setup_file() {
 }
 teardown_file() { slurm_down; }
 
-# deny_user FOLDER: an access control list that shuts the test user out of a folder whose mode is 0755.
-deny_user() {
-    python3 -c '
-import os, struct, sys
-no = 0xffffffff
-entries = [(1, 7, no), (2, 0, int(sys.argv[2])), (4, 5, no), (16, 5, no), (32, 5, no)]
-os.setxattr(sys.argv[1], "system.posix_acl_access", struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *e) for e in entries))
-' "$1" "$TEST_UID" 2>/dev/null || skip "no access control lists here"
-}
-
 test_a_private_folder_stays_private() {
     check_match 'no \(EACCES\)' "$(step "$SHARED" probe read /private/file)"
     check_match 'no \(EACCES\)|^$' "$(step "$SHARED" --container-bind="$TEST_HOME:/private/new" probe read /private/file 2>/dev/null || true)"
@@ -30,7 +20,7 @@ test_a_private_folder_stays_private() {
 
 # The bind makes Berth repeat the folder in its own layer; the list must come along.
 test_an_access_control_list_holds_beneath_a_mount_point() {
-    deny_user "$SHARED/project"
+    acl_for_user "$SHARED/project" 0
     check_fails_with 1 'denied' as_user cat "$SHARED/project/file"
     check_match 'no \(EACCES\)' "$(step "$SHARED" probe read /project/file)"
     capture as_user srun --container="$SHARED" --container-bind="$TEST_HOME:/project/new" probe read /project/file

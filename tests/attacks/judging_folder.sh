@@ -23,7 +23,10 @@ skip_file() { [[ -c /dev/fuse ]] || echo "/dev/fuse cannot be opened here"; }
 test_what_the_user_may_not_read_stays_unread() {
     check cat "$JUDGED/secret"
     check_fails_with 1 'ermission denied' as_user cat "$JUDGED/secret"
-    capture as_user srun --container="$JUDGED" --container-bind="$(command -v busybox):/busybox" /busybox cat /secret
+    local inside=(srun --container="$JUDGED" --container-bind="$(command -v busybox):/busybox" /busybox)
+    check_output secret as_user "${inside[@]}" basename /secret  # a container stands on that file system
+    capture as_user "${inside[@]}" cat /secret
+    check_match 'ermission denied' "$CAPTURED_ERR"
     check_no_match 'the secret' "$CAPTURED_OUT$CAPTURED_ERR"
     check test "$CAPTURED_STATUS" -ne 0
     capture as_user srun --container="$DEMO" --container-bind="$JUDGED:/mnt" cat /mnt/secret

@@ -65,3 +65,13 @@ batch_job() {
 }
 
 job_is_over() { [[ -z $(squeue --noheader --job="$1" 2>/dev/null) ]]; }
+
+# acl_for_user FILE PERMISSIONS: an access control list that gives the test user these (0 to 7), and everybody else r-x.
+acl_for_user() {
+    python3 -c '
+import os, struct, sys
+no, user, allowed = 0xffffffff, int(sys.argv[2]), int(sys.argv[3])
+entries = [(1, 7, no), (2, allowed, user), (4, 5, no), (16, 5 | allowed, no), (32, 5, no)]
+os.setxattr(sys.argv[1], "system.posix_acl_access", struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *e) for e in entries))
+' "$1" "$TEST_UID" "$2" 2>/dev/null || skip "no access control lists here"
+}

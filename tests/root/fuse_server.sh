@@ -404,8 +404,8 @@ test_what_is_not_an_image_is_refused() {
     size=$(stat -c %s "$image")
     head -c 100000 /dev/urandom >"$TEST_TMP/noise"
     refused "$TEST_TMP/noise" 'not a squashfs'
-    head -c 50 "$image" >"$TEST_TMP/stub"
-    refused "$TEST_TMP/stub" 'not a squashfs'
+    head -c 50 "$image" >"$TEST_TMP/beginning"
+    refused "$TEST_TMP/beginning" 'not a squashfs'
     head -c $((size / 2)) "$image" >"$TEST_TMP/half"
     refused "$TEST_TMP/half" 'the squashfs is truncated'
     refused "$TEST_TMP/half" 'the image is truncated' --size "$size"
