@@ -51,12 +51,26 @@ std::string overlap(std::vector<Range> ranges) {
 }  // namespace
 
 Result<Image> Image::open(int fd, const std::string& name) {
-    Image image(fd, printable(name, 4096));
-    BERTH_CHECK(image.read_header());
-    BERTH_CHECK(image.check_header());
-    BERTH_CHECK(image.read_descriptors());
-    BERTH_CHECK(image.check_overlap());
-    return image;
+    // An editor at work moves the table (sif/editor.cpp). What was read belongs together, and what was found wrong is so,
+    // only if header and size are the same still.
+    constexpr int kAttempts = 8;
+    for (int attempt = 1;; ++attempt) {
+        Image image(fd, printable(name, 4096));
+        BERTH_CHECK(image.read_header());
+        const Status sound = image.read_all();
+        Image again(fd, image.name_);
+        BERTH_CHECK(again.read_header());
+        const bool same = encode(image.header_) == encode(again.header_) && image.file_size_ == again.file_size_;
+        if (!same && attempt < kAttempts) continue;
+        if (!sound) return sound.error();
+        return image;
+    }
+}
+
+Status Image::read_all() {
+    BERTH_CHECK(check_header());
+    BERTH_CHECK(read_descriptors());
+    return check_overlap();
 }
 
 Error Image::bad(const std::string& what) const {

@@ -58,6 +58,7 @@ public:
 private:
     Image(int fd, std::string name) noexcept : fd_(fd), name_(std::move(name)) {}
     Status read_header();
+    Status read_all();
     Status check_header() const;
     Status read_descriptors();
     Status check_descriptor(const Descriptor& descriptor) const;

@@ -1,14 +1,12 @@
-// berth build OUT.sif SOURCE: a SIF image from a root folder or from a squashfs file. Needs no privilege.
+// berth build OUT.sif SOURCE: a SIF image from a root folder, a squashfs file or another SIF. Needs no privilege.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <charconv>
 #include <cstdlib>
 #include <cstring>
-#include <ctime>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -16,11 +14,12 @@
 #include "runtime/base/io.hpp"
 #include "runtime/base/text.hpp"
 #include "sif/names.hpp"
+#include "sif/temporary_file.hpp"
 #include "sif/writer.hpp"
 #include "tools/commands.hpp"
 #include "tools/image_uuid.hpp"
+#include "tools/new_image.hpp"
 #include "tools/squashfs_program.hpp"
-#include "tools/temporary_file.hpp"
 
 namespace berth::tools {
 namespace {
@@ -28,7 +27,7 @@ namespace {
 struct Arguments {
     std::string output;
     std::string source;
-    std::string compression = "zstd";
+    std::string compression;  ///< empty: zstd for a folder, as it is for what is packed already
     std::string architecture;
     unsigned processors = 0;
     bool force = false;
@@ -37,23 +36,10 @@ struct Arguments {
 
 /// The files that Apptainer's images hold as objects too; more than this is no definition file and no labels.
 constexpr std::size_t kMetadataLimit = 1U << 20;
-constexpr mode_t kImageMode = 0755;  // executable: the launch line runs it
+constexpr const char* kDefaultCompression = "zstd";
 
 Error usage(std::string message) {
     return {Category::usage, 0, std::move(message)};
-}
-
-/// SOURCE_DATE_EPOCH (https://reproducible-builds.org/specs/source-date-epoch/), where it is set.
-Result<std::optional<std::uint32_t>> source_date_epoch() {
-    const char* text = std::getenv("SOURCE_DATE_EPOCH");
-    if (text == nullptr || *text == '\0') return std::optional<std::uint32_t>{};
-    std::uint32_t seconds = 0;
-    const char* end = text + std::strlen(text);
-    const auto [stop, failure] = std::from_chars(text, end, seconds);
-    if (failure != std::errc{} || stop != end)
-        return usage(
-            fmt::format("SOURCE_DATE_EPOCH is \"{}\", must be seconds since 1970 below 2^32", printable(text)));
-    return std::optional(seconds);
 }
 
 /// SOURCE/.singularity.d/NAME as an object, where it is a regular file. Follows no link: one could lead out of the
@@ -86,15 +72,27 @@ sif::NewObject primary_partition(int fd, std::uint64_t size, const sif::Architec
     return object;
 }
 
-/// Refuses a squashfs file that is none; its size, else.
-Result<std::uint64_t> squashfs_size(int fd, const std::string& path) {
+/// A file to build from.
+struct SourceFile {
+    UniqueFd fd;
+    std::string path;
+    std::uint64_t size = 0;
+    bool is_sif = false;
+};
+
+/// Refuses what is neither squashfs nor SIF.
+Result<SourceFile> open_source(const std::string& path) {
+    BERTH_TRY(UniqueFd fd, open_at(AT_FDCWD, path, O_RDONLY | O_NONBLOCK));
     struct stat status {};
-    if (::fstat(fd, &status) != 0) return errno_error(path);
-    std::array<std::byte, 4> magic{};
-    if (!S_ISREG(status.st_mode) || status.st_size < 96 || !pread_exact(fd, magic, 0, path) ||
-        std::memcmp(magic.data(), "hsqs", magic.size()) != 0)
-        return usage(path + ": neither a folder nor a squashfs file");
-    return static_cast<std::uint64_t>(status.st_size);
+    if (::fstat(fd.get(), &status) != 0) return errno_error(path);
+    std::array<char, 96> begin{};  // the size of a squashfs superblock
+    const bool readable = S_ISREG(status.st_mode) && status.st_size >= std::int64_t{begin.size()} &&
+                          pread_exact(fd.get(), std::as_writable_bytes(std::span(begin)), 0, path);
+    const std::string_view text(begin.data(), begin.size());
+    const bool is_sif = text.substr(sif::kLaunchSize).starts_with({sif::kMagic.data(), sif::kMagic.size()});
+    if (!readable || (!is_sif && !text.starts_with("hsqs")))
+        return usage(path + ": neither a folder nor a squashfs file nor a SIF image");
+    return SourceFile{std::move(fd), path, static_cast<std::uint64_t>(status.st_size), is_sif};
 }
 
 Result<std::string> real_path(const std::string& path) {
@@ -121,6 +119,7 @@ struct Job {
     std::string folder;  // where OUT goes, resolved
     sif::ArchitectureCode architecture;
     std::optional<std::uint32_t> epoch;
+    std::int64_t time;
 };
 
 Result<Job> prepare(const Arguments& arguments) {
@@ -130,25 +129,40 @@ Result<Job> prepare(const Arguments& arguments) {
     if (!architecture)
         return usage(fmt::format("architecture \"{}\" has no code in SIF; amd64 and arm64 have", printable(name)));
     BERTH_TRY(const auto epoch, source_date_epoch());
+    BERTH_TRY(const std::int64_t time, image_time());
     BERTH_TRY(std::string folder, output_folder(arguments));
-    return Job{arguments, std::move(folder), *architecture, epoch};
+    return Job{arguments, std::move(folder), *architecture, epoch, time};
+}
+
+Status publish(const Job& job, sif::TemporaryFile& image) {
+    if (SignalHold::interrupted()) return Error{Category::system, EINTR, "interrupted"};
+    return image.publish(job.arguments.output, image_mode(),
+                         job.arguments.force ? sif::Existing::replace : sif::Existing::refuse);
 }
 
 Status write_image(const Job& job, std::vector<sif::NewObject> metadata, int squashfs, std::uint64_t size) {
     BERTH_TRY(const auto uuid, job.epoch ? derived_uuid(squashfs, size, *job.epoch) : random_uuid());
     sif::WriteRequest request;
     request.uuid = uuid;
-    request.time = job.epoch ? std::int64_t{*job.epoch} : std::int64_t{std::time(nullptr)};
+    request.time = job.time;
     request.objects = std::move(metadata);
     request.objects.push_back(primary_partition(squashfs, size, job.architecture));
     request.stop = SignalHold::interrupted;
-    BERTH_TRY(TemporaryFile image, TemporaryFile::create_in(job.folder));
+    BERTH_TRY(sif::TemporaryFile image, sif::TemporaryFile::create_in(job.folder));
     BERTH_CHECK(sif::create(image.fd(), request, job.arguments.output));
-    const mode_t mask = ::umask(0);
-    ::umask(mask);
-    if (SignalHold::interrupted()) return Error{Category::system, EINTR, "interrupted"};
-    return image.publish(job.arguments.output, kImageMode & ~mask,
-                         job.arguments.force ? Existing::replace : Existing::refuse);
+    return publish(job, image);
+}
+
+/// Runs mksquashfs; the size of what it wrote.
+Result<std::uint64_t> pack(const Job& job, SquashfsRequest request, const sif::TemporaryFile& target,
+                           const SignalHold& signals) {
+    request.output = target.fd();
+    request.compression = job.arguments.compression.empty() ? kDefaultCompression : job.arguments.compression;
+    request.processors = job.arguments.processors;
+    BERTH_CHECK(make_squashfs(request, signals));
+    struct stat status {};
+    if (::fstat(target.fd(), &status) != 0) return errno_error("what mksquashfs wrote");
+    return static_cast<std::uint64_t>(status.st_size);
 }
 
 Status build_from_folder(const Job& job, const std::string& source, const SignalHold& signals) {
@@ -161,11 +175,69 @@ Status build_from_folder(const Job& job, const std::string& source, const Signal
     BERTH_TRY(auto labels, metadata(source, "labels.json", sif::ObjectType::labels));
     if (labels) objects.push_back(*std::move(labels));
 
-    BERTH_TRY(TemporaryFile squashfs, TemporaryFile::create_in(job.folder));
+    BERTH_TRY(sif::TemporaryFile squashfs, sif::TemporaryFile::create_in(job.folder));
     const bool all_root = arguments.all_root || ::geteuid() != 0;
-    BERTH_CHECK(make_squashfs({source, squashfs.fd(), arguments.compression, arguments.processors, all_root}, signals));
-    BERTH_TRY(const std::uint64_t size, squashfs_size(squashfs.fd(), "what mksquashfs wrote"));
+    SquashfsRequest request;
+    request.folder = source;
+    request.all_root = all_root;
+    BERTH_TRY(const std::uint64_t size, pack(job, request, squashfs, signals));
     return write_image(job, std::move(objects), squashfs.fd(), size);
+}
+
+/// The packed form of a squashfs that lies in a file, made anew with another compression.
+Result<std::uint64_t> repack(const Job& job, const SourceFile& source, std::uint64_t offset, std::uint64_t size,
+                             sif::TemporaryFile& target, const SignalHold& signals) {
+    SquashfsRequest request;
+    request.image = source.fd.get();
+    request.image_offset = offset;
+    request.image_size = size;
+    request.all_root = job.arguments.all_root;
+    return pack(job, request, target, signals);
+}
+
+Status build_from_squashfs(const Job& job, const SourceFile& source, const SignalHold& signals) {
+    if (job.arguments.compression.empty()) return write_image(job, {}, source.fd.get(), source.size);
+    BERTH_TRY(sif::TemporaryFile squashfs, sif::TemporaryFile::create_in(job.folder));
+    BERTH_TRY(const std::uint64_t size, repack(job, source, 0, source.size, squashfs, signals));
+    return write_image(job, {}, squashfs.fd(), size);
+}
+
+/// The signatures that no longer hold when the object is replaced. One of a group may cover only some of its objects,
+/// but only its text would tell.
+std::vector<std::uint32_t> signatures_over(const sif::Image& image, const sif::Descriptor& object) {
+    std::vector<std::uint32_t> ids;
+    for (const sif::Descriptor& d : image.descriptors()) {
+        if (d.type != sif::ObjectType::signature) continue;
+        const bool covers =
+            d.linked_object() == object.id || (d.linked_group() && d.linked_group() == object.group_number());
+        if (covers) ids.push_back(d.id);
+    }
+    return ids;
+}
+
+Status build_from_sif(const Job& job, const SourceFile& source, const SignalHold& signals) {
+    if (!job.arguments.architecture.empty())
+        return usage(source.path + ": an image keeps its architecture: leave --arch out");
+    BERTH_TRY(const sif::Image image, sif::Image::open(source.fd.get(), source.path));
+    sif::CopyRequest request;
+    request.time = job.time;
+    request.stop = SignalHold::interrupted;
+    BERTH_TRY(sif::TemporaryFile copy, sif::TemporaryFile::create_in(job.folder));
+    BERTH_TRY(sif::TemporaryFile squashfs, sif::TemporaryFile::create_in(job.folder));
+    if (!job.arguments.compression.empty()) {
+        BERTH_TRY(const sif::PrimaryPartition primary, image.primary_partition());
+        const sif::Descriptor& d = primary.descriptor;
+        if (primary.extra.file_system != sif::FileSystem::squashfs)
+            return usage(fmt::format("{}: object {} is {}, only squashfs can be packed anew", source.path, d.id,
+                                     sif::name_of(primary.extra.file_system)));
+        BERTH_TRY(const std::uint64_t size, repack(job, source, d.offset, d.size, squashfs, signals));
+        request.replacement = sif::Replacement{d.id, squashfs.fd(), size};
+        request.leave_out = signatures_over(image, d);
+        for (const std::uint32_t id : request.leave_out)
+            fmt::print(stderr, "berth: signature {} is left out: it covers what is packed anew\n", id);
+    }
+    BERTH_CHECK(sif::copy(copy.fd(), image, source.fd.get(), request, job.arguments.output));
+    return publish(job, copy);
 }
 
 Status build(const Arguments& arguments, const SignalHold& signals) {
@@ -174,23 +246,28 @@ Status build(const Arguments& arguments, const SignalHold& signals) {
     struct stat status {};
     if (::stat(source.c_str(), &status) != 0) return errno_error(source);
     if (S_ISDIR(status.st_mode)) return build_from_folder(job, source, signals);
-    BERTH_TRY(const UniqueFd file, open_at(AT_FDCWD, source, O_RDONLY | O_NONBLOCK));
-    BERTH_TRY(const std::uint64_t size, squashfs_size(file.get(), source));
-    return write_image(job, {}, file.get(), size);
+    BERTH_TRY(const SourceFile file, open_source(source));
+    return file.is_sif ? build_from_sif(job, file, signals) : build_from_squashfs(job, file, signals);
 }
 
 }  // namespace
 
 void add_build_command(CLI::App& app, int& status) {
     auto arguments = std::make_shared<Arguments>();
-    CLI::App* command = app.add_subcommand("build", "Make a SIF image from a root folder or a squashfs file");
+    CLI::App* command =
+        app.add_subcommand("build", "Make a SIF image from a root folder, a squashfs file or another SIF image");
     command->add_option("OUT", arguments->output, "the image to write")->required();
-    command->add_option("SOURCE", arguments->source, "a folder that holds a root file system, or a squashfs file")
+    command
+        ->add_option("SOURCE", arguments->source,
+                     "a folder that holds a root file system, a squashfs file, or a SIF image")
         ->required();
     command->add_flag("-f,--force", arguments->force, "replace OUT where it exists");
-    command->add_option("--compression", arguments->compression, "gzip for kernels without zstd in squashfs")
-        ->check(CLI::IsMember({"zstd", "gzip", "xz", "lz4"}))
-        ->capture_default_str();
+    command
+        ->add_option(
+            "--compression", arguments->compression,
+            "zstd, gzip (for kernels without zstd in squashfs), xz or lz4; zstd for a folder, where not given; "
+            "a squashfs file and a SIF image's file system are packed anew only where it is given")
+        ->check(CLI::IsMember({"zstd", "gzip", "xz", "lz4"}));
     command->add_option("--processors", arguments->processors, "how many processors compress; all, where not given")
         ->check(CLI::Range(1U, 4096U));
     command->add_flag("--all-root", arguments->all_root,

@@ -1,4 +1,4 @@
-// berth sif header|list|info|dump: what a SIF image holds. Reads the image as the caller; needs no privilege.
+// berth sif header|list|info|dump: what a SIF image holds (sif_edit_command.cpp changes it). Reads the image as the caller; needs no privilege.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -14,6 +14,7 @@
 #include "sif/image.hpp"
 #include "sif/names.hpp"
 #include "tools/commands.hpp"
+#include "tools/sif_commands.hpp"
 #include "tools/sif_json.hpp"
 
 namespace berth::tools {
@@ -184,12 +185,13 @@ void add(CLI::App& parent, int& status, const Subcommand& subcommand) {
 }  // namespace
 
 void add_sif_command(CLI::App& app, int& status) {
-    CLI::App* sif = app.add_subcommand("sif", "Show what a SIF image holds");
+    CLI::App* sif = app.add_subcommand("sif", "Show and change what a SIF image holds");
     sif->require_subcommand(1);
     add(*sif, status, {"header", "Print the image's header", false, true, show_header});
     add(*sif, status, {"list", "List the image's objects", false, true, show_list});
     add(*sif, status, {"info", "Print one object's descriptor", true, true, show_info});
     add(*sif, status, {"dump", "Write one object's bytes to standard output", true, false, dump});
+    add_sif_edit_commands(*sif, status);
 }
 
 }  // namespace berth::tools

@@ -70,7 +70,7 @@ Json header_value(const sif::Image& image) {
 
 std::string document(const Json& json) {
     // Names are anyone's bytes: what is not UTF-8 becomes U+FFFD instead of an exception.
-    return json.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
+    return json.dump(2, ' ', true, Json::error_handler_t::replace) + '\n';
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <csignal>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,10 @@ private:
 };
 
 struct SquashfsRequest {
-    std::string source;       ///< an absolute path of a folder
+    std::string folder;              ///< an absolute path, or empty: then
+    int image = -1;                  ///< what is packed is the squashfs in this file, read by berth-image
+    std::uint64_t image_offset = 0;  ///< where it lies in it, in bytes
+    std::uint64_t image_size = 0;
     int output = -1;          ///< an empty file, open for writing; stays the caller's
     std::string compression;  ///< "zstd", "gzip", "xz" or "lz4"
     unsigned processors = 0;  ///< 0: as many as there are
@@ -36,8 +40,8 @@ struct SquashfsRequest {
 };
 
 /// Runs mksquashfs from PATH with the caller's environment (it honours SOURCE_DATE_EPOCH) and waits for it; what it
-/// says goes to stderr. A held signal kills it and is Category::system with EINTR.
-/// Other errors: Category::unsupported (not installed, names the package), system (it failed).
+/// says goes to stderr, a progress bar only where that is a terminal. A held signal kills it and is Category::system
+/// with EINTR. Other errors: Category::unsupported (not installed, names the package), system (it failed).
 [[nodiscard]] Status make_squashfs(const SquashfsRequest& request, const SignalHold& signals);
 
 }  // namespace berth::tools

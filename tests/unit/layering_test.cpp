@@ -32,8 +32,8 @@ const std::map<std::string, Names, std::less<>> kMayInclude = {
       "sif"}},
     {"spank", kRuntime},
     {"tools",
-     {"runtime/base", "runtime/config", "runtime/environment", "runtime/exec", "runtime/plan", "runtime/policy",
-      "runtime/request", "sif"}},
+     {"runtime/base", "runtime/config", "runtime/environment", "runtime/exec", "runtime/fuse", "runtime/plan",
+      "runtime/policy", "runtime/request", "sif"}},
 };
 
 /// Headers of the system, and calls, that only these layers or files may have.

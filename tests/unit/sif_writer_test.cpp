@@ -74,6 +74,55 @@ TEST_CASE("an image may be empty", "[sif][writer]") {
     CHECK(Image::open(file.fd(), "empty")->descriptors().empty());
 }
 
+struct Copied {
+    Status status;
+    std::string bytes;
+};
+
+Copied copy_of(const std::string& image, const CopyRequest& request) {
+    const MemoryFile source(image);
+    const auto opened = Image::open(source.fd(), "source");
+    REQUIRE(opened.ok());
+    const MemoryFile target;
+    Status status = copy(target.fd(), *opened, source.fd(), request, "copy.sif");
+    return {std::move(status), target.bytes()};
+}
+
+TEST_CASE("a copy of an image that was laid out in the same way is the same but for the time", "[sif][writer]") {
+    CopyRequest request;
+    request.time = sample_request().time;
+    CHECK(copy_of(sample_image(), request).bytes == sample_image());
+    request.time = 1;
+    const auto later = copy_of(sample_image(), request);
+    CHECK(later.bytes.substr(0, 72) == sample_image().substr(0, 72));
+    CHECK(later.bytes.substr(80) == sample_image().substr(80));
+}
+
+TEST_CASE("a copy may leave objects out and replace one's bytes", "[sif][writer]") {
+    const MemoryFile content(std::string(10000, 'r'));
+    CopyRequest request;
+    request.time = 7;
+    request.leave_out = {4};
+    request.replacement = Replacement{2, content.fd(), 10000};
+    const MemoryFile file(copy_of(sample_image(), request).bytes);
+    const auto image = Image::open(file.fd(), "copy.sif");
+    REQUIRE(image.ok());
+    CHECK_FALSE(image->object(4).ok());
+    CHECK(*image->read_object(*image->object(2), 20000) == std::string(10000, 'r'));
+    CHECK(image->object(2)->modified == 7);
+    CHECK(image->object(2)->created == sample_request().time);
+    CHECK(image->object(3)->offset % 4096 == 0);
+    CHECK(*image->read_object(*image->object(3), 20000) == std::string(300, 'e'));
+    CHECK(image->object(5)->name() == "\x1b[31mred");
+    CHECK(image->header().descriptors_free == 44);
+}
+
+TEST_CASE("a copy can be stopped", "[sif][writer]") {
+    CopyRequest request;
+    request.stop = [] { return true; };
+    CHECK(copy_of(sample_image(), request).status.error().number == EINTR);
+}
+
 TEST_CASE("requests that the format cannot hold", "[sif][writer]") {
     WriteRequest request;
     request.launch = "#!/usr/bin/env -S something far too long\n";

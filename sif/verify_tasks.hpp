@@ -1,0 +1,31 @@
+// What a verification has to do, worked out from the request and the descriptors alone. For verify.cpp.
+#pragma once
+
+#include <vector>
+
+#include "sif/verify.hpp"
+
+namespace berth::sif {
+
+/// Objects that signatures of one kind have to confirm.
+struct VerifyTask {
+    std::optional<std::uint32_t> group;   ///< signatures of this group…
+    std::optional<std::uint32_t> object;  ///< …or of this object alone (legacy)
+    std::vector<Descriptor> objects;      ///< what they have to confirm, by id
+    bool whole_group = false;             ///< and they may name nothing else
+};
+
+/// The group's objects but for signatures, by id.
+[[nodiscard]] std::vector<Descriptor> group_objects(const Image& image, std::uint32_t group);
+
+/// The lowest id of these in the group, which relative ids count from.
+[[nodiscard]] std::uint32_t lowest_id(const Image& image, std::uint32_t group);
+
+/// The tasks; objects outside of the groups are problems where everything was asked for.
+[[nodiscard]] Result<std::vector<VerifyTask>> verify_tasks(const Image& image, const VerifyRequest& request,
+                                                           std::vector<Problem>& problems);
+
+/// The signature objects that link to what the task is about.
+[[nodiscard]] std::vector<Descriptor> signatures_of(const Image& image, const VerifyTask& task);
+
+}  // namespace berth::sif
