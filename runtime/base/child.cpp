@@ -45,6 +45,14 @@ Result<std::vector<UniqueFd>> lifted(const std::vector<int>& fds) {
     return high;
 }
 
+/// The argument vector of exec(2); points into its arguments.
+std::vector<char*> pointers_to(const std::string& program, const std::vector<std::string>& arguments) {
+    std::vector<char*> argv{const_cast<char*>(program.c_str())};
+    for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+    argv.push_back(nullptr);
+    return argv;
+}
+
 }  // namespace
 
 Child::Child(Child&& other) noexcept : pid_(std::exchange(other.pid_, -1)), pidfd_(std::move(other.pidfd_)) {}
@@ -92,10 +100,7 @@ Result<Child> Child::spawn(const std::string& program, const std::vector<std::st
     posix_spawnattr_setsigdefault(&attributes, &all);
     posix_spawnattr_setflags(&attributes, static_cast<short>(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
 
-    std::vector<char*> argv;
-    argv.push_back(const_cast<char*>(program.c_str()));
-    for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
-    argv.push_back(nullptr);
+    auto argv = pointers_to(program, arguments);
     char* no_environment[] = {nullptr};
 
     pid_t pid = -1;
@@ -106,6 +111,28 @@ Result<Child> Child::spawn(const std::string& program, const std::vector<std::st
     Child child(pid, open_pidfd(pid));
     if (!child.pidfd_) return errno_error("pidfd_open");
     return child;
+}
+
+Result<Child> Child::spawn_after(const std::function<Status()>& before, const std::string& program,
+                                 const std::vector<std::string>& arguments, const std::vector<int>& fds) {
+    BERTH_CHECK(check_program(program));
+    BERTH_TRY(auto high, lifted(fds));
+    const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    if (!null) return errno_error("/dev/null");
+    return fork([&] {
+        if (!before()) return 126;
+        for (int fd = 0; fd < 3; ++fd) ::dup2(null.get(), fd);
+        for (std::size_t i = 0; i < high.size(); ++i) ::dup2(high[i].get(), static_cast<int>(i) + 3);
+        ::close_range(static_cast<unsigned>(high.size()) + 3, ~0U, 0);
+        sigset_t none;
+        sigemptyset(&none);
+        ::sigprocmask(SIG_SETMASK, &none, nullptr);
+        for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
+        auto argv = pointers_to(program, arguments);
+        char* no_environment[] = {nullptr};
+        ::execve(program.c_str(), argv.data(), no_environment);
+        return 127;
+    });
 }
 
 Result<int> Child::wait(std::chrono::milliseconds limit) {

@@ -35,6 +35,11 @@ public:
     static Result<Child> spawn(const std::string& program, const std::vector<std::string>& arguments,
                                const std::vector<int>& fds);
 
+    /// spawn(), by fork(2): the child runs `before` first, with all memory and descriptors of the caller, and ends with
+    /// status 126 when that fails, 127 when the program cannot be executed. For callers of one thread.
+    static Result<Child> spawn_after(const std::function<Status()>& before, const std::string& program,
+                                     const std::vector<std::string>& arguments, const std::vector<int>& fds);
+
     [[nodiscard]] pid_t pid() const noexcept { return pid_; }
     [[nodiscard]] int pidfd() const noexcept { return pidfd_.get(); }
 

@@ -109,6 +109,16 @@ bool is_beneath(std::string_view path, std::string_view prefix) noexcept {
     return path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/');
 }
 
+std::string hexadecimal(std::span<const std::byte> bytes) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    std::string text;
+    for (const std::byte byte : bytes) {
+        text += kDigits[std::to_integer<std::size_t>(byte >> 4U)];
+        text += kDigits[std::to_integer<std::size_t>(byte & std::byte{15})];
+    }
+    return text;
+}
+
 std::string printable(std::string_view text, std::size_t limit) {
     constexpr std::string_view kHex = "0123456789abcdef";
     std::string shown;

@@ -1,6 +1,7 @@
 // Small helpers on strings that more than one layer needs.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
@@ -28,6 +29,9 @@ namespace berth {
 /// True when `path` is `prefix` or lies beneath it, compared by components: "/data2" is not beneath "/data".
 /// Both must be normal.
 [[nodiscard]] bool is_beneath(std::string_view path, std::string_view prefix) noexcept;
+
+/// Lower-case hex digits, two a byte.
+[[nodiscard]] std::string hexadecimal(std::span<const std::byte> bytes);
 
 /// Text for one line of a terminal or log: control characters and bytes that are not UTF-8 as \xNN,
 /// longer than `limit` bytes cut with "…".

@@ -65,6 +65,9 @@ constexpr auto kDirectives = std::to_array<Directive>({
      "Users other than root run only images that one of these groups owns."},
 
     // Berth's own
+    {"require signature", boolean, "no", kYesNo, kNow, "Only images that are signed by a key of the site's may run."},
+    {"image cache", path, "/var/cache/berth", kAny, kNow, "Folder for copies of verified images."},
+    {"image cache size", number, "20480", kAny, kNow, "What those copies may take together, in MiB."},
     {"image server user", account, "berth", kAny, kNow,
      "The account under which the FUSE image server runs when root starts it."},
 

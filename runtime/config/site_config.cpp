@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <map>
 #include <variant>
 
@@ -21,6 +22,12 @@ void store(Setting<bool>& setting, const Directive&, std::string_view value, con
 
 void store(Setting<MountDev>& setting, const Directive&, std::string_view value, const Origin& origin) {
     setting = {value == "yes" ? MountDev::yes : value == "minimal" ? MountDev::minimal : MountDev::no, origin};
+}
+
+void store(Setting<std::uint64_t>& setting, const Directive&, std::string_view value, const Origin& origin) {
+    std::uint64_t number = 0;
+    std::from_chars(value.data(), value.data() + value.size(), number);
+    setting = {number, origin};
 }
 
 void store(Setting<std::string>& setting, const Directive&, std::string_view value, const Origin& origin) {
@@ -45,7 +52,7 @@ void store(Setting<std::vector<BindPath>>& list, const Directive&, std::string_v
 
 using Member =
     std::variant<Setting<bool> SiteConfig::*, Setting<MountDev> SiteConfig::*, Setting<std::string> SiteConfig::*,
-                 StringList SiteConfig::*, Setting<std::vector<BindPath>> SiteConfig::*>;
+                 Setting<std::uint64_t> SiteConfig::*, StringList SiteConfig::*, Setting<std::vector<BindPath>> SiteConfig::*>;
 
 struct Binding {
     std::string_view directive;
@@ -73,6 +80,9 @@ constexpr auto kBindings = std::to_array<Binding>({
     {"limit container paths", &SiteConfig::limit_container_paths},
     {"limit container owners", &SiteConfig::limit_container_owners},
     {"limit container groups", &SiteConfig::limit_container_groups},
+    {"require signature", &SiteConfig::require_signature},
+    {"image cache", &SiteConfig::image_cache},
+    {"image cache size", &SiteConfig::image_cache_size},
     {"image server user", &SiteConfig::image_server_user},
 });
 

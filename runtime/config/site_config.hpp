@@ -1,6 +1,7 @@
 // berth.conf: what the site allows and sets, each value with the line that said so.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,6 +54,12 @@ struct SiteConfig {
     StringList limit_container_owners{};
     /// Group names or numeric gids; not looked up here.
     StringList limit_container_groups{};
+    /// Only images that are signed by keys of the site's keyring may run; for root, too.
+    Setting<bool> require_signature{false};
+    /// Folder of the copies of images that were verified, and of what verifications found. Root makes it.
+    Setting<std::string> image_cache{"/var/cache/berth"};
+    /// What the copies may take together, in MiB.
+    Setting<std::uint64_t> image_cache_size{20480};
     /// The account of the FUSE image server that root starts: a name or a numeric uid, never root.
     Setting<std::string> image_server_user{"berth"};
 };

@@ -11,6 +11,7 @@
 
 #include "runtime/base/text.hpp"
 #include "runtime/exec/mounts.hpp"
+#include "runtime/exec/verified_image.hpp"
 #include "sif/names.hpp"
 
 namespace berth {
@@ -107,6 +108,7 @@ Result<Considered> consider(const Request& request, const config::SiteConfig& si
     Considered considered;
     BERTH_TRY(considered.image, side.open_image(request.image));
     BERTH_CHECK(describe_image_file(considered.image.fd.get(), considered.image.info));
+    if (wants_signature(request, site)) BERTH_CHECK(verify_image(considered.image, site, job));
     considered.decision = decide(request, site, look_up(site), job, considered.image.info);
     HostFacts host;
     if (considered.decision.devices == Devices::host) { BERTH_TRY(host.devices, side.usable_devices()); }

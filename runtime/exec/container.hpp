@@ -31,7 +31,8 @@ struct Considered {
     Plan plan;
 };
 
-/// Opens and inspects the image, decides and plans. A refusal is in the decision, not an error. Changes nothing.
+/// Opens and inspects the image, checks its signatures where that was asked for, decides and plans. A refusal is in the
+/// decision, not an error. Changes nothing but the node's image cache.
 [[nodiscard]] Result<Considered> consider(const Request& request, const config::SiteConfig& site, const JobContext& job,
                                           UserSide& side);
 

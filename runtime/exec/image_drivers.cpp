@@ -48,6 +48,9 @@ Result<std::pair<UniqueFd, std::string>> attach_loop(const ImageBytes& image) {
 std::vector<std::string> server_arguments(const ImageBytes& image, const FuseServer& server) {
     std::vector<std::string> arguments = {"--parent-fd", "3", "--image-fd", "4", "--offset", std::to_string(image.offset),
                                           "--size", std::to_string(image.bytes)};
+    if (image.tree)
+        arguments.insert(arguments.end(), {"--tree", std::to_string(image.tree->offset) + ":" + std::to_string(image.tree->bytes) + ":" +
+                                                         hexadecimal(image.tree->root)});
     const auto pair = [](uid_t uid, gid_t gid) { return std::to_string(uid) + ":" + std::to_string(gid); };
     if (server.run_as)
         arguments.insert(arguments.end(), {"--user", pair(server.run_as->first, server.run_as->second)});

@@ -10,6 +10,7 @@
 #include "runtime/base/child.hpp"
 #include "runtime/base/result.hpp"
 #include "runtime/base/unique_fd.hpp"
+#include "runtime/policy/inputs.hpp"
 
 namespace berth {
 
@@ -18,6 +19,7 @@ struct ImageBytes {
     int fd = -1;  ///< borrowed
     std::uint64_t offset = 0;
     std::uint64_t bytes = 0;
+    std::optional<HashTreeInfo> tree;  ///< in the same file; FUSE only
 };
 
 /// The kernel's squashfs on a read-only loop device that frees itself with its mount.

@@ -44,6 +44,13 @@ Status make_namespaces(const effect::NewNamespaces& wanted) {
     return set_propagation(wanted.slave);
 }
 
+Status make_private_tmp() {
+    if (::unshare(CLONE_NEWNS) != 0) return errno_error("cannot make a mount namespace");
+    BERTH_CHECK(set_propagation(false));
+    if (::mount("berth", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=64m,mode=1777") != 0) return errno_error("/tmp");
+    return {};
+}
+
 Result<UniqueFd> make_mount_namespace() {
     BERTH_TRY(const UniqueFd host, open_at(AT_FDCWD, "/proc/self/ns/mnt", O_RDONLY));
     if (::unshare(CLONE_NEWNS) != 0) return errno_error("cannot make a mount namespace");

@@ -17,4 +17,8 @@ namespace berth {
 /// Joins a prepared mount namespace (its root becomes "/") and sets its propagation.
 [[nodiscard]] Status join_mount_namespace(int ns, bool slave);
 
+/// A mount namespace of this process' own, in which /tmp is an empty memory file system that goes with it.
+/// CAP_SYS_ADMIN.
+[[nodiscard]] Status make_private_tmp();
+
 }  // namespace berth

@@ -74,7 +74,7 @@ private:
         else
             std::tie(server.owner, server.owner_group) = std::pair{::geteuid(), ::getegid()};
         if (in_.privileged && !server.run_as) return Error{Category::internal, 0, "no user for the image server"};
-        BERTH_TRY(auto started, ImageServer::start({in_.image_fd, e.offset, e.bytes}, server));
+        BERTH_TRY(auto started, ImageServer::start({in_.image_fd, e.offset, e.bytes, e.tree}, server));
         server_.emplace(std::move(started));
         return {};
     }
@@ -82,7 +82,7 @@ private:
     Status apply(const effect::MountImage& e) {
         switch (e.driver) {
             case Driver::kernel_squashfs: {
-                BERTH_TRY(image_, mount_kernel_squashfs({in_.image_fd, e.offset, e.bytes}));
+                BERTH_TRY(image_, mount_kernel_squashfs({in_.image_fd, e.offset, e.bytes, std::nullopt}));
                 return {};
             }
             case Driver::directory: return clone_directory();

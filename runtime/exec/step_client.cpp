@@ -21,8 +21,8 @@ namespace {
 
 constexpr std::chrono::seconds kNamespaceTime{30};
 constexpr std::chrono::seconds kServerEndTime{2};
-// Longer than the bounds inside berth-step (30 s for the agent, 15 s for the image server), shorter than Slurm's
-// UnkillableStepTimeout.
+// Longer than each bound inside berth-step (30 s for the agent, 35 s for a signature, 15 s for the image server), shorter
+// than Slurm's UnkillableStepTimeout.
 constexpr std::chrono::seconds kOutcomeTime{50};
 
 /// "/a/b/task_0" → "/a/b": Slurm v1 has one cgroup a task below the step's.

@@ -84,9 +84,13 @@ bool is_site_file_system(const struct statfs& fs) {
     return std::find(kTypes.begin(), kTypes.end(), static_cast<unsigned long>(fs.f_type)) != kTypes.end();
 }
 
-bool is_root_controlled(int fd, const ImageInfo& info) {
+bool is_on_site_file_system(int fd) {
     struct statfs fs {};
-    if (info.kind == ImageKind::directory || ::fstatfs(fd, &fs) != 0 || !is_site_file_system(fs)) return false;
+    return ::fstatfs(fd, &fs) == 0 && is_site_file_system(fs);
+}
+
+bool is_root_controlled(const ImageInfo& info) {
+    if (info.kind == ImageKind::directory || !info.site_file_system) return false;
     const auto trusted = config::open_trusted(info.path);
     struct stat st {};
     return trusted.ok() && ::fstat(trusted->get(), &st) == 0 && st.st_dev == info.device && st.st_ino == info.inode;
@@ -294,7 +298,8 @@ Status describe_image_file(int fd, ImageInfo& info) {
         if (!end || *end > info.file_bytes || info.bytes == 0)
             return image_error(info.path, "its file system lies outside the file");
     }
-    info.root_controlled = is_root_controlled(fd, info);
+    info.site_file_system = is_on_site_file_system(fd);
+    info.root_controlled = is_root_controlled(info);
     return {};
 }
 

@@ -18,7 +18,8 @@ struct Describer {
         return fmt::format("new mount namespace ({})", propagation);
     }
     std::string operator()(const effect::StartImageServer& e) const {
-        return fmt::format("start the image server: {} bytes at offset {}", e.bytes, e.offset);
+        return fmt::format("start the image server: {} bytes at offset {}{}", e.bytes, e.offset,
+                           e.tree ? fmt::format(", checked against the hash tree at {}", e.tree->offset) : "");
     }
     std::string operator()(const effect::MountImage& e) const {
         if (e.driver == Driver::directory) return "mount the image's folder: read-only, nosuid, nodev";

@@ -75,6 +75,8 @@ private:
             mount(effect::MakeFolder{job_.working_directory}, job_.working_directory, true);
     }
 
+    std::optional<HashTreeInfo> tree() const { return image_.signature ? image_.signature->tree : std::nullopt; }
+
     void assemble() {
         layer_.passwd = decision_.passwd;
         layer_.group = decision_.group;
@@ -83,7 +85,7 @@ private:
         // Mounts can only be copied out of the namespace that one is in: root copies the host's before it leaves,
         // a user may copy only what a namespace of his own holds.
         if (decision_.driver == Driver::fuse || decision_.driver == Driver::fuse_as_user)
-            add(Phase::prepare, effect::StartImageServer{image_.offset, image_.bytes});
+            add(Phase::prepare, effect::StartImageServer{image_.offset, image_.bytes, tree()});
         if (!job_.privileged) add(Phase::prepare, namespaces);
         add(Phase::prepare, mount_image);
         add(Phase::prepare, effect::OpenSources{});

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -55,6 +56,7 @@ struct NewNamespaces {
 struct StartImageServer {
     std::uint64_t offset = 0;
     std::uint64_t bytes = 0;
+    std::optional<HashTreeInfo> tree;  ///< what it reads is checked against it
     bool operator==(const StartImageServer&) const = default;
 };
 struct MountImage {

@@ -102,6 +102,32 @@ void judge_architecture(Judge& judge, const JobContext& job, const ImageInfo& im
                  Category::unsupported);
 }
 
+std::string signers_of(const SignatureInfo& signature) {
+    std::string text;
+    for (const ImageSigner& signer : signature.signers)
+        text += (text.empty() ? "by " : ", ") + printable(signer.key) + (signer.name.empty() ? "" : " (" + printable(signer.name) + ")");
+    return text;
+}
+
+const char* reason_of(Held held) noexcept {
+    switch (held) {
+        case Held::unchangeable: return "it is what was verified: nobody else could change the file";
+        case Held::hash_tree: return "it is what was verified: each block is checked when it is read";
+        case Held::copy: return "it is what was verified: a copy that only root could change";
+    }
+    return "?";
+}
+
+void judge_signature(Judge& judge, const Request& request, const SiteConfig& site, const ImageInfo& image) {
+    if (!wants_signature(request, site)) return;
+    const std::string rule = site.require_signature.value ? rule_text("require signature", site.require_signature) : "--verify";
+    if (!image.signature || !image.signature->problem.empty())
+        return judge.refuse("signature", rule,
+                            fmt::format("{} ({})", image.signature ? image.signature->problem : printable(image.path) + ": its signatures were not checked", rule));
+    judge.grant("signature", signers_of(*image.signature), rule);
+    judge.grant("what is mounted", reason_of(image.signature->held), rule);
+}
+
 Driver choose_driver(Judge& judge, const JobContext& job, const ImageInfo& image) {
     Driver driver = Driver::fuse;
     std::string why;
@@ -111,6 +137,8 @@ Driver choose_driver(Judge& judge, const JobContext& job, const ImageInfo& image
     } else if (!job.privileged) {
         driver = Driver::fuse_as_user;
         why = "without privilege";
+    } else if (image.signature && image.signature->held != Held::unchangeable) {
+        why = image.signature->held == Held::copy ? "the copy is of a user's image: the kernel does not parse it" : "it checks what it reads";
     } else if (image.root_controlled) {
         driver = Driver::kernel_squashfs;
         why = "only root can change the image or its path";
@@ -259,6 +287,10 @@ const char* to_string(Driver driver) noexcept {
     return "?";
 }
 
+bool wants_signature(const Request& request, const SiteConfig& site) noexcept {
+    return request.verify || site.require_signature.value;
+}
+
 Decision decide(const Request& request, const SiteConfig& site, const SiteNames& names, const JobContext& job,
                 const ImageInfo& image) {
     Decision decision;
@@ -266,6 +298,7 @@ Decision decide(const Request& request, const SiteConfig& site, const SiteNames&
     judge_kind(judge, site, image);
     judge_limits(judge, site, names, job, image);
     judge_architecture(judge, job, image);
+    judge_signature(judge, request, site, image);
     decision.driver = choose_driver(judge, job, image);
     judge_mounts(judge, decision, request, site);
     judge_home(judge, decision, request, site, job);

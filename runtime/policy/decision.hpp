@@ -64,6 +64,9 @@ struct Decision {
     bool working_directory_required = false;  ///< the user named it: its absence is an error
 };
 
+/// Whether somebody asked that the image's signatures be checked: ImageInfo::signature must then be there.
+[[nodiscard]] bool wants_signature(const Request& request, const config::SiteConfig& site) noexcept;
+
 /// Decides. Never fails: a refusal is part of the decision, beside the rulings that led to it.
 [[nodiscard]] Decision decide(const Request& request, const config::SiteConfig& site, const SiteNames& names,
                               const JobContext& job, const ImageInfo& image);

@@ -3,8 +3,11 @@
 
 #include <sys/types.h>
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +15,36 @@
 namespace berth {
 
 enum class ImageKind { sif, squashfs, directory };
+
+/// A hash tree in the image's file over its squashfs, and the digest at its root: sif/hash_tree.hpp.
+struct HashTreeInfo {
+    std::uint64_t offset = 0;  ///< in the file, bytes
+    std::uint64_t bytes = 0;
+    std::array<std::byte, 32> root{};
+    bool operator==(const HashTreeInfo&) const = default;
+};
+
+/// Whom a cryptographic check names, never what a descriptor claims.
+struct ImageSigner {
+    std::string key;   ///< the primary key's fingerprint
+    std::string name;  ///< a user id; anyone's bytes
+    bool operator==(const ImageSigner&) const = default;
+};
+
+/// Why what is mounted is still what was verified.
+enum class Held {
+    unchangeable,  ///< nobody but root (without privilege: nobody but root and the caller) could change the file
+    hash_tree,     ///< every block is checked when it is read
+    copy           ///< a copy of root's was verified, and is mounted instead of the file
+};
+
+/// What came of the check of an image's signatures.
+struct SignatureInfo {
+    std::string problem;  ///< one line; empty: every signature of the image's group is good, and `held` holds
+    std::vector<ImageSigner> signers;
+    Held held = Held::unchangeable;
+    std::optional<HashTreeInfo> tree;  ///< with Held::hash_tree
+};
 
 /// What an image is. Read by a process without privilege; everything about the file itself (path, owner, mode,
 /// identity) is read again by the deciding process from the open descriptor.
@@ -29,6 +62,8 @@ struct ImageInfo {
     /// Root owns the file and every folder above it, and nobody else may write any of them, on a file system whose
     /// content no user serves: the bytes cannot change under the kernel, and are the site's own.
     bool root_controlled = false;
+    bool site_file_system = false;  ///< no user's process serves the file system that the image lies on
+    std::optional<SignatureInfo> signature;  ///< nothing: nobody asked for a check
 };
 
 enum class Launch { command_line, slurm };

@@ -137,6 +137,11 @@ Status apply_env(Request& request, std::string_view value) {
     return {};
 }
 
+Status apply_verify(Request& request, std::string_view) {
+    request.verify = true;
+    return {};
+}
+
 Status apply_explain(Request& request, std::string_view value) {
     if (value.empty() || value == "text")
         request.explain = Explain::text;
@@ -166,6 +171,8 @@ constexpr std::array kOptions = {
            Scope::everywhere, apply_cleanenv},
     Option{"env", "container-env", "", "NAME[=VALUE],…",
            "set a variable in the container (NAME alone: the host's value)", Scope::everywhere, apply_env},
+    Option{"verify", "container-verify", "", "", "run the image only if it is signed by a key that is known here",
+           Scope::everywhere, apply_verify},
     Option{"explain", "container-explain", "", "[text|json]", "print what would be decided and done, and do nothing",
            Scope::everywhere, apply_explain},
 };

@@ -44,6 +44,7 @@ struct Request {
     Isolation isolation = Isolation::shared;
     Environment environment = Environment::inherit;
     std::vector<EnvironmentChange> environment_changes;
+    bool verify = false;  ///< only an image that is signed by a key known here may run
     Explain explain = Explain::off;
 
     [[nodiscard]] bool wants_container() const noexcept { return !image.empty() && image != "none"; }

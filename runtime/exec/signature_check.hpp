@@ -1,0 +1,50 @@
+// Whether an image is signed by somebody whose key is known here: asked of berth-verify, a process that has no power
+// and whose answer decides about nothing but this image.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "runtime/base/result.hpp"
+#include "runtime/policy/inputs.hpp"
+
+namespace berth {
+
+/// What is checked, by whom, with which keys. Descriptors are borrowed.
+struct SignatureCheck {
+    int image = -1;
+    std::string image_path;  ///< for messages
+    int site_keyring = -1;   ///< the file's contents are the keys of the site; -1: it has none
+    bool users_keys = false;  ///< the keys of the user's own keyring count too
+    /// Read every byte of the image's group, where no hash tree vouches for its partition. Without: such an image is
+    /// answered with `unread`.
+    bool whole = false;
+    /// Root starts the process as this user, in a mount namespace whose /tmp is its own. Without: it runs as the caller.
+    std::optional<std::pair<uid_t, gid_t>> run_as;
+};
+
+struct SignatureAnswer {
+    bool unread = false;   ///< a signature is there, no hash tree, and the image was not to be read
+    std::string problem;   ///< one line, for printing as it is; empty: every signature of the image's group is good
+    std::vector<ImageSigner> signers;
+    std::uint64_t offset = 0;  ///< the partition that is signed, in the file
+    std::uint64_t bytes = 0;
+    std::optional<HashTreeInfo> tree;
+};
+
+/// Runs the check, which ends within `limit` (Category::system, ETIMEDOUT). A crash or nonsense of the process is an
+/// error. The ranges of the answer lie within a file of `file_bytes` bytes.
+[[nodiscard]] Result<SignatureAnswer> check_signature(const SignatureCheck& check, std::uint64_t file_bytes,
+                                                      std::chrono::milliseconds limit);
+
+/// The answer as it travels, and as the image cache keeps it.
+[[nodiscard]] std::string pack(const SignatureAnswer& answer);
+/// Category::system where that is not an answer about a file of so many bytes.
+[[nodiscard]] Result<SignatureAnswer> unpack_answer(const std::string& data, std::uint64_t file_bytes);
+
+}  // namespace berth
