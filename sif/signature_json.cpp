@@ -42,6 +42,8 @@ private:
 }  // namespace
 
 Result<Json> parse_strict_json(std::string_view text, const std::string& what) {
+    // The parser takes a NUL for the text's end, and would not look at what follows.
+    if (text.find('\0') != std::string_view::npos) return Error{Category::image, 0, what + ": not valid JSON"};
     Watcher watcher;
     Json value = Json::parse(
         text.begin(), text.end(),

@@ -72,6 +72,7 @@ TEST_CASE("metadata of version 1 has these members and no others") {
                                    text_of("{}"),
                                    text_of(object_text("0")) + "x",
                                    text_of(object_text("0")) + text_of(object_text("0")),
+                                   text_of(object_text("0")) + std::string(1, '\0') + "x",
                                    std::string("[]"),
                                    std::string("null"),
                                    std::string(),
