@@ -88,6 +88,10 @@ Result<EditPlan> Editor::plan(const Changes& changes, std::int64_t time) const {
     return plan_edit(image_, decode_table(head_), changes, time);
 }
 
+Result<TemporaryFile> Editor::temporary_file() const {
+    return TemporaryFile::create_at(folder_.get(), image_.name());
+}
+
 Result<std::vector<Descriptor>> Editor::preview(const Changes& changes, std::int64_t time) const {
     BERTH_TRY(const EditPlan planned, plan(changes, time));
     std::vector<Descriptor> added;
@@ -127,7 +131,8 @@ Status Editor::edit_in_place(const EditPlan& plan, const Changes& changes) {
     const Header& header = plan.header;
     const std::uint64_t aside = std::max(image_.file_size(), header.data_offset + header.data_size);
     if (auto prepared = prepare(plan, table, aside, changes); !prepared) {
-        // The file is the old image still, and longer only; what another program added meanwhile is not ours to cut off.
+        // The file is the old image still, and longer only; what another program added meanwhile is not ours to cut
+        // off.
         if (check_unchanged()) static_cast<void>(resize(fd_.get(), image_.file_size(), image_.name()));
         return prepared;
     }
@@ -205,7 +210,7 @@ Status Editor::rewrite(const EditPlan& plan, const Changes& changes) {
         whole.objects.push_back(added == plan.added.end() ? plan_existing(descriptor, fd_.get()) : *added);
     }
     BERTH_CHECK(lay_out(whole, total_for(std::max<std::uint64_t>(plan.table.size(), plan.header.descriptors_total))));
-    BERTH_TRY(TemporaryFile file, TemporaryFile::create_at(folder_.get(), image_.name()));
+    BERTH_TRY(TemporaryFile file, temporary_file());
     BERTH_CHECK(write_image(file.fd(), whole, changes.stop, image_.name()));
     BERTH_CHECK(keep_access(fd_.get(), file.fd(), before, image_.name()));
     if (::flock(file.fd(), LOCK_EX | LOCK_NB) != 0) return errno_error(image_.name() + ": cannot lock the new image");

@@ -12,6 +12,7 @@
 #include "runtime/base/unique_fd.hpp"
 #include "sif/format.hpp"
 #include "sif/image.hpp"
+#include "sif/temporary_file.hpp"
 #include "sif/writer.hpp"
 
 namespace berth::sif {
@@ -45,6 +46,9 @@ public:
     [[nodiscard]] const Image& image() const noexcept { return image_; }
     /// The file, open for reading; stays the editor's, and a later edit may replace it by another one.
     [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+
+    /// A file beside the image, as TemporaryFile::create_at() makes it: for an object's bytes that are made first.
+    [[nodiscard]] Result<TemporaryFile> temporary_file() const;
 
     /// The descriptors that apply() would give to Changes::append, in its order: what a signature of theirs must cover.
     /// Writes nothing. Errors as those of apply().

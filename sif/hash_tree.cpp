@@ -84,11 +84,12 @@ private:
     std::array<std::byte, kHashBlock> block_{};
 };
 
-Status write_level(int from_fd, const ByteRange& from, int tree_fd, std::uint64_t offset) {
+Status write_level(int from_fd, const ByteRange& from, int tree_fd, std::uint64_t offset, bool (*stop)()) {
     LevelWriter writer(tree_fd, offset);
     std::vector<std::byte> buffer(kReadAtOnce);
     const std::uint64_t count = blocks_for(from.size, kHashBlock);
     for (std::uint64_t done = 0; done < count;) {
+        if (stop != nullptr && stop()) return Error{Category::system, EINTR, "interrupted"};
         const auto now = std::min<std::uint64_t>(count - done, kReadAtOnce / kHashBlock);
         const std::span part(buffer.data(), static_cast<std::size_t>(now) * kHashBlock);
         BERTH_CHECK(read_blocks(from_fd, from, done, part));
@@ -122,12 +123,12 @@ std::optional<std::uint64_t> hash_tree_size(std::uint64_t data_size) noexcept {
 }
 
 Result<Sha256> write_hash_tree(int data_fd, const ByteRange& data, int tree_fd, std::uint64_t tree_offset,
-                               const std::array<std::uint8_t, 16>& uuid) {
+                               const std::array<std::uint8_t, 16>& uuid, bool (*stop)()) {
     if (!hash_tree_size(data.size)) return Error{Category::usage, EINVAL, "a hash tree needs data"};
     const auto places = level_places(data.size, tree_offset);
-    BERTH_CHECK(write_level(data_fd, data, tree_fd, places[0].offset));
+    BERTH_CHECK(write_level(data_fd, data, tree_fd, places[0].offset, stop));
     for (std::size_t level = 1; level < places.size(); ++level)
-        BERTH_CHECK(write_level(tree_fd, places[level - 1], tree_fd, places[level].offset));
+        BERTH_CHECK(write_level(tree_fd, places[level - 1], tree_fd, places[level].offset, stop));
     BERTH_CHECK(pwrite_all(tree_fd, superblock(data.size, uuid), tree_offset, "hash tree"));
     std::array<std::byte, kHashBlock> top{};
     BERTH_CHECK(pread_exact(tree_fd, top, places.back().offset, "hash tree"));

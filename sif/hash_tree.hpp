@@ -31,9 +31,10 @@ struct ByteRange {
 [[nodiscard]] std::optional<std::uint64_t> hash_tree_size(std::uint64_t data_size) noexcept;
 
 /// Hashes `data` of `data_fd` and writes the tree to `tree_fd` at `tree_offset`. \return the digest at the root.
-/// `uuid` goes into the superblock, which nothing is decided on. Both descriptors stay the caller's.
+/// `uuid` goes into the superblock, which nothing is decided on. Both descriptors stay the caller's. `stop`, where set,
+/// is asked between parts; true ends it with Category::system, EINTR.
 [[nodiscard]] Result<Sha256> write_hash_tree(int data_fd, const ByteRange& data, int tree_fd, std::uint64_t tree_offset,
-                                             const std::array<std::uint8_t, 16>& uuid);
+                                             const std::array<std::uint8_t, 16>& uuid, bool (*stop)() = nullptr);
 
 /// Reads data that is what it was when the tree was made, or nothing. Both lie in one file, which may change at any time:
 /// what is checked is what is handed out. Threads may read at once.
