@@ -8,6 +8,7 @@
 
 #include "runtime/base/io.hpp"
 #include "sif/digest_objects.hpp"
+#include "sif/lazy_root.hpp"
 #include "sif/metadata.hpp"
 #include "sif/verify_tasks.hpp"
 
@@ -64,6 +65,21 @@ Result<Subjects> subjects_of(const Image& image, const SignRequest& request) {
         BERTH_CHECK(add_object(image, id, subjects));
     if (request.groups.empty() && request.objects.empty()) BERTH_CHECK(add_everything(image, subjects));
     return subjects;
+}
+
+/// A verifier that goes by a hash tree does not look at the partition, so that who signs the tree's root must have.
+Status check_roots(const Image& image, const SignRequest& request, const Subjects& subjects) {
+    for (const auto& [group, members] : subjects)
+        for (const Subject& subject : members) {
+            const std::uint32_t id = subject.descriptor.id;
+            if (is_lazy_root(subject.descriptor) && request.checked_root != id)
+                return usage(image,
+                             fmt::format("object {} is the root of a hash tree, which would be signed unseen; sign "
+                                         "with --lazy, which checks the primary partition's, or remove it "
+                                         "(`berth sif del {}`)",
+                                         id, id));
+        }
+    return {};
 }
 
 /// The objects that the edit adds, as they will be; each belongs to a group that is signed wholly.
@@ -160,6 +176,7 @@ std::array<std::byte, kExtraSize> signature_extra_of(const SignatureContent& con
 Result<std::vector<std::uint32_t>> sign(Editor& editor, const SignRequest& request, const Signer& signer) {
     const Image& image = editor.image();
     BERTH_TRY(Subjects subjects, subjects_of(image, request));
+    BERTH_CHECK(check_roots(image, request, subjects));
     BERTH_CHECK(add_additional(editor, request, subjects));
     if (subjects.empty()) return usage(image, "there is nothing to sign");
     BERTH_TRY(const auto digests, digests_of(image, subjects, request));

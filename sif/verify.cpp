@@ -9,25 +9,12 @@
 #include "sif/digest_objects.hpp"
 #include "sif/legacy.hpp"
 #include "sif/metadata.hpp"
+#include "sif/verify_lazy.hpp"
 #include "sif/verify_tasks.hpp"
 #include "sif/verify_text.hpp"
 
 namespace berth::sif {
 namespace {
-
-/// A signature on its way: its report, and the digests that its objects must have.
-struct Checked {
-    const VerifyTask* task = nullptr;
-    SignatureReport report;
-    std::vector<std::pair<Descriptor, Digest>> expected;
-
-    void fail(Failure failure, std::string message, std::optional<std::uint32_t> culprit = std::nullopt) {
-        report.failure = failure;
-        report.message = std::move(message);
-        report.culprit = culprit;
-    }
-    [[nodiscard]] bool good() const noexcept { return report.failure == Failure::none; }
-};
 
 class Verification {
 public:
@@ -37,10 +24,17 @@ public:
     Result<VerifyReport> run() {
         BERTH_TRY(tasks_, verify_tasks(image_, request_, report_.problems));
         BERTH_CHECK(check_signatures());
+        if (request_.lazy && !tasks_.empty()) {
+            BERTH_TRY(report_.lazy, settle_lazily(image_, tasks_.front(), checked_));
+        }
         BERTH_CHECK(check_objects());
         for (const VerifyTask& task : tasks_) conclude(task);
-        for (Checked& checked : checked_) report_.signatures.push_back(std::move(checked.report));
+        for (CheckedSignature& checked : checked_) {
+            std::ranges::sort(checked.report.verified);
+            report_.signatures.push_back(std::move(checked.report));
+        }
         std::ranges::sort(report_.verified);
+        if (!report_.all_verified()) report_.lazy.reset();
         return std::move(report_);
     }
 
@@ -55,15 +49,15 @@ private:
                                  fmt::format("{}: more than {} signatures", image_.name(), kMaxSignatures)};
                 BERTH_TRY(SignedText text, signed_text(image_, signature, keys_, request_.legacy));
                 if (!text.asked_for) continue;
-                Checked checked = begin(task, signature, text);
+                CheckedSignature checked = begin(task, signature, text);
                 if (checked.good()) BERTH_CHECK(expect(checked, signature, text.text));
                 if (concerns(checked)) checked_.push_back(std::move(checked));
             }
         return {};
     }
 
-    static Checked begin(const VerifyTask& task, const Descriptor& signature, SignedText& text) {
-        Checked checked;
+    static CheckedSignature begin(const VerifyTask& task, const Descriptor& signature, SignedText& text) {
+        CheckedSignature checked;
         checked.task = &task;
         checked.report.id = signature.id;
         checked.report.form = text.form;
@@ -75,11 +69,11 @@ private:
     }
 
     /// A good signature of a group that names none of the objects asked for says nothing about them.
-    static bool concerns(const Checked& checked) {
+    static bool concerns(const CheckedSignature& checked) {
         return !checked.good() || !checked.expected.empty() || !checked.report.verified.empty();
     }
 
-    Status expect(Checked& checked, const Descriptor& signature, const std::string& text) {
+    Status expect(CheckedSignature& checked, const Descriptor& signature, const std::string& text) {
         if (request_.legacy) return expect_legacy(checked, signature, text);
         const auto metadata = parse_metadata(text, where(signature));
         if (!metadata) {
@@ -97,7 +91,7 @@ private:
         return expect_objects(checked, signature, *metadata);
     }
 
-    Status expect_objects(Checked& checked, const Descriptor& signature, const SignedMetadata& metadata) {
+    Status expect_objects(CheckedSignature& checked, const Descriptor& signature, const SignedMetadata& metadata) {
         std::map<std::uint64_t, ObjectMetadata> by_id;
         const std::uint64_t lowest = lowest_id(image_, *checked.task->group);
         for (const ObjectMetadata& object : metadata.objects) by_id.emplace(lowest + object.relative_id, object);
@@ -129,7 +123,7 @@ private:
         return {};
     }
 
-    Status expect_legacy(Checked& checked, const Descriptor& signature, const std::string& text) {
+    Status expect_legacy(CheckedSignature& checked, const Descriptor& signature, const std::string& text) {
         const HashKind hash = signature_extra(signature).value_or(SignatureExtra{}).hash;
         const auto digest = parse_legacy_text(text, hash);
         if (!digest) {
@@ -156,14 +150,14 @@ private:
     Status check_objects() {
         std::map<std::pair<std::uint32_t, HashKind>, std::size_t> numbers;
         std::vector<DigestJob> jobs;
-        for (const Checked& checked : checked_)
+        for (const CheckedSignature& checked : checked_)
             for (const auto& [object, digest] : checked.expected)
                 if (checked.good() && numbers.emplace(std::pair(object.id, digest.hash), jobs.size()).second)
                     jobs.push_back({object, digest.hash});
         const auto digests = digest_objects(image_, jobs, request_.threads, request_.stop);
         for (const auto& digest : digests)
             if (!digest) return digest.error();
-        for (Checked& checked : checked_)
+        for (CheckedSignature& checked : checked_)
             for (const auto& [object, digest] : checked.expected) {
                 if (!checked.good()) break;
                 if (*digests[numbers.at(std::pair(object.id, digest.hash))] == digest)
@@ -181,7 +175,7 @@ private:
     void conclude(const VerifyTask& task) {
         bool failed = false;
         std::set<std::uint32_t> confirmed;
-        for (const Checked& checked : checked_) {
+        for (const CheckedSignature& checked : checked_) {
             if (checked.task != &task) continue;
             failed = failed || !checked.good();
             confirmed.insert(checked.report.verified.begin(), checked.report.verified.end());
@@ -215,7 +209,7 @@ private:
     const VerifyRequest& request_;
     VerifyKeys& keys_;
     std::vector<VerifyTask> tasks_;
-    std::vector<Checked> checked_;
+    std::vector<CheckedSignature> checked_;
     VerifyReport report_;
 };
 
@@ -240,6 +234,9 @@ Result<VerifyReport> verify(const Image& image, const VerifyRequest& request, Ve
     if (!keys.openpgp && keys.keys.empty()) return Error{Category::usage, 0, image.name() + ": no keys to verify with"};
     if (request.legacy_all && (!request.legacy || !request.groups.empty() || !request.objects.empty()))
         return Error{Category::usage, 0, "every object by a legacy signature: name no group and no object"};
+    if (request.lazy && (request.legacy || !request.groups.empty() || !request.objects.empty()))
+        return Error{Category::usage, 0,
+                     "verification by a hash tree: name no group and no object, and no legacy form"};
     return Verification(image, request, keys).run();
 }
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "sif/dsse_key.hpp"
+#include "sif/hash_tree.hpp"
 #include "sif/image.hpp"
 #include "sif/openpgp.hpp"
 #include "sif/signature.hpp"
@@ -37,7 +38,10 @@ struct VerifyRequest {
     /// Legacy signatures instead of current ones: they protect no metadata. Nothing named: the primary partition, by
     /// signatures of it alone.
     bool legacy = false;
-    bool legacy_all = false;   ///< with legacy: every object in a group, each by signatures of its own
+    bool legacy_all = false;  ///< with legacy: every object in a group, each by signatures of its own
+    /// The primary partition's whole group, and nothing else; name no group and no object. Where that group holds a
+    /// signed hash tree (docs/sif-format.md, "Hash trees") neither partition nor tree is read: see VerifyReport::lazy.
+    bool lazy = false;
     unsigned threads = 0;      ///< for digests; 0: one a processor
     bool (*stop)() = nullptr;  ///< asked while objects are read; true ends it with Category::system, EINTR
 };
@@ -56,6 +60,13 @@ struct SignatureReport {
     std::string message;                   ///< one line, names the image and the object
 };
 
+/// A partition whose signatures hold on a condition: it is read through HashTree::open() with these, and only so.
+struct LazyPartition {
+    ByteRange partition;  ///< in the file
+    ByteRange tree;       ///< in the file
+    Sha256 root{};
+};
+
 /// Something that was asked for and that no signature speaks about.
 struct Problem {
     Failure failure = Failure::no_signature;
@@ -68,6 +79,9 @@ struct VerifyReport {
     std::vector<SignatureReport> signatures;  ///< those that were checked
     std::vector<Problem> problems;
     std::vector<std::uint32_t> verified;  ///< objects asked for that every signature about them confirms; sorted
+    /// Set only by VerifyRequest::lazy, where all is verified and the group has a hash tree: then partition and tree
+    /// are among `verified` though their bytes were not looked at. Otherwise all bytes were.
+    std::optional<LazyPartition> lazy;
 
     /// True when all that was asked for is signed, and each signature about it is good.
     [[nodiscard]] bool all_verified() const noexcept;

@@ -27,6 +27,23 @@ Result<VerifyTask> whole_group(const Image& image, std::uint32_t group) {
     return task;
 }
 
+Problem outside_groups(const Image& image, std::uint32_t id) {
+    return {Failure::outside_groups, std::nullopt, id,
+            fmt::format("{}: object {} belongs to no group, so nothing signs it", image.name(), id)};
+}
+
+/// The primary partition's group.
+Result<std::vector<VerifyTask>> primary_group(const Image& image, std::vector<Problem>& problems) {
+    BERTH_TRY(const PrimaryPartition primary, image.primary_partition());
+    const auto group = primary.descriptor.group_number();
+    if (!group) {
+        problems.push_back(outside_groups(image, primary.descriptor.id));
+        return std::vector<VerifyTask>();
+    }
+    BERTH_TRY(VerifyTask task, whole_group(image, *group));
+    return std::vector{std::move(task)};
+}
+
 /// The object to verify; signatures are none.
 Result<Descriptor> named_object(const Image& image, std::uint32_t id) {
     BERTH_TRY(Descriptor object, image.object(id));
@@ -43,10 +60,7 @@ VerifyTask alone(const Descriptor& object) {
 Result<std::vector<VerifyTask>> everything(const Image& image, std::vector<Problem>& problems) {
     std::vector<VerifyTask> tasks;
     for (const Descriptor& object : image.descriptors())
-        if (!object.group_number() && !is_signature(object))
-            problems.push_back(
-                {Failure::outside_groups, std::nullopt, object.id,
-                 fmt::format("{}: object {} belongs to no group, so nothing signs it", image.name(), object.id)});
+        if (!object.group_number() && !is_signature(object)) problems.push_back(outside_groups(image, object.id));
     const auto groups = all_groups(image);
     for (const Descriptor& object : image.descriptors())
         if (const auto group = object.linked_group(); group && is_signature(object) && !groups.contains(*group))
@@ -84,9 +98,7 @@ Result<std::vector<VerifyTask>> named_objects(const Image& image, const std::vec
         BERTH_TRY(const Descriptor object, named_object(image, id));
         const auto group = object.group_number();
         if (!group) {
-            problems.push_back(
-                {Failure::outside_groups, std::nullopt, id,
-                 fmt::format("{}: object {} belongs to no group, so nothing signs it", image.name(), id)});
+            problems.push_back(outside_groups(image, id));
             continue;
         }
         VerifyTask& task = by_group[*group];
@@ -115,6 +127,7 @@ std::uint32_t lowest_id(const Image& image, std::uint32_t group) {
 
 Result<std::vector<VerifyTask>> verify_tasks(const Image& image, const VerifyRequest& request,
                                              std::vector<Problem>& problems) {
+    if (request.lazy) return primary_group(image, problems);
     if (request.groups.empty() && request.objects.empty())
         return request.legacy ? everything_legacy(image, request.legacy_all, problems) : everything(image, problems);
     std::vector<VerifyTask> tasks;

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "sif/digest.hpp"
 #include "sif/verify.hpp"
 
 namespace berth::sif {
@@ -13,6 +14,20 @@ struct VerifyTask {
     std::optional<std::uint32_t> object;  ///< …or of this object alone (legacy)
     std::vector<Descriptor> objects;      ///< what they have to confirm, by id
     bool whole_group = false;             ///< and they may name nothing else
+};
+
+/// A signature on its way: its report, and the digests that its objects must have.
+struct CheckedSignature {
+    const VerifyTask* task = nullptr;
+    SignatureReport report;
+    std::vector<std::pair<Descriptor, Digest>> expected;
+
+    void fail(Failure failure, std::string message, std::optional<std::uint32_t> culprit = std::nullopt) {
+        report.failure = failure;
+        report.message = std::move(message);
+        report.culprit = culprit;
+    }
+    [[nodiscard]] bool good() const noexcept { return report.failure == Failure::none; }
 };
 
 /// The group's objects but for signatures, by id.

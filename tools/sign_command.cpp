@@ -12,8 +12,8 @@
 #include "sif/dsse_key.hpp"
 #include "sif/keyring.hpp"
 #include "sif/keys_folder.hpp"
+#include "sif/lazy_sign.hpp"
 #include "sif/openpgp.hpp"
-#include "sif/sign.hpp"
 #include "tools/passphrase.hpp"
 #include "tools/trust_commands.hpp"
 
@@ -29,6 +29,7 @@ struct Arguments {
     std::vector<std::uint32_t> groups;
     std::vector<std::uint32_t> objects;
     bool all = false;
+    bool lazy = false;
 };
 
 /// The secret key that the arguments name, or the only one there is.
@@ -75,7 +76,8 @@ Status sign_image(const Arguments& arguments) {
     request.hash = *hash;
     request.time = std::time(nullptr);
     request.stop = interrupted;
-    BERTH_TRY(const auto ids, sif::sign(editor, request, signer));
+    BERTH_TRY(const auto ids,
+              arguments.lazy ? sif::sign_lazily(editor, request, signer) : sif::sign(editor, request, signer));
     fmt::print("{}: signed; signature object{} {}\n", printable(arguments.image), ids.size() == 1 ? "" : "s",
                fmt::join(ids, ", "));
     return {};
@@ -109,6 +111,11 @@ void add_sign_command(CLI::App& app, int& status) {
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
         ->allow_extra_args(false);
     objects->excludes(all)->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)->allow_extra_args(false);
+    command
+        ->add_flag("--lazy", arguments->lazy,
+                   "store a hash tree too, so that a node checks each block when it is read instead of the whole image "
+                   "before it starts")
+        ->excludes(objects);
     command->add_option(
         "--hash", arguments->hash,
         "of the digests that are signed: sha256 (the default), sha384, sha512, blake2s_256, blake2b_256");

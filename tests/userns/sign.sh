@@ -133,6 +133,29 @@ test_pem_keys() {
     check_fails_with 255 'hash' sign --key "$PEM/one.key" --hash md5
 }
 
+test_lazy() {
+    local before
+    check_status 0 sign --lazy
+    check_status 0 verify
+    check_equal 'Generic/Raw JSON.Generic Signature' \
+        "$(as_user berth sif list "$IMAGE" | awk -F'|' '/^[0-9]/ {split($5, a, " "); print a[1]}' | tail -n 3 | xargs)" objects
+    as_user berth sif list --json "$IMAGE" >"$TEST_TMP/json"
+    python3 - "$TEST_TMP/json" <<'PYTHON'
+import json, sys
+objects = json.load(open(sys.argv[1]))["objects"]
+partition = next(o for o in objects if "partition" in o)
+tree, root = (next(o for o in objects if o["name"] == name) for name in ("berth-hash-tree", "berth-hash-tree-root"))
+assert tree["group"] == root["group"] == partition["group"] and tree["link"] == {"object": partition["id"]}
+assert tree["size"] % 4096 == tree["offset"] % 4096 == 0 and tree["size"] < partition["size"] / 100 + 3 * 4096
+PYTHON
+    before=$(stat -c %s "$IMAGE")
+    check_status 0 sign --lazy --key "$PEM/one.key"
+    check_status 0 verify
+    check_status 0 verify --key "$PEM/one.pub"
+    (($(stat -c %s "$IMAGE") < before + 8192)) || fail "a second tree was stored"
+    check_fails_with 255 'excludes' sign --lazy -i 1
+}
+
 test_an_encrypted_key() {
     printf 'word\n' | sign --key "$PEM/locked.key" >/dev/null 2>&1 || fail "the passphrase on stdin was not taken"
     check_status 0 verify --key "$PEM/one.pub"
