@@ -109,6 +109,7 @@ Status add_objects(const Editor& editor, const Descriptor& partition, const Sha2
     for (const Descriptor& object : planned)
         if (object.group == partition.group) lowest = std::min(lowest, object.id);
     const std::uint32_t tree_id = planned[planned.size() - 2].id;
+    request.checked_root = planned.back().id;
     request.additional.back().bytes = encode(LazyRoot{partition.id - lowest, tree_id - lowest, digest});
     return {};
 }

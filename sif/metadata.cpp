@@ -18,6 +18,8 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr const char* kHashTreeMember = "berthHashTree";
+
 /// The object's members, when it has exactly these.
 Status check_members(const Json& value, std::initializer_list<const char*> names, const std::string& what) {
     if (!value.is_object()) return Error{Category::image, 0, what + ": expected a JSON object"};
@@ -35,13 +37,17 @@ Result<Digest> digest_member(const Json& value, const char* name, const std::str
     return digest;
 }
 
+Result<std::uint32_t> id_member(const Json& value, const char* name, const std::string& what) {
+    const Json& id = value[name];
+    const auto number = id.is_number_unsigned() ? checked_cast<std::uint32_t>(id.get<std::uint64_t>()) : std::nullopt;
+    if (!number) return Error{Category::image, 0, fmt::format("{}: {} is no object's number", what, name)};
+    return *number;
+}
+
 Result<ObjectMetadata> parse_object(const Json& value, const std::string& what) {
     BERTH_CHECK(check_members(value, {"relativeId", "descriptorDigest", "objectDigest"}, what));
-    const Json& id = value["relativeId"];
-    const auto number = id.is_number_unsigned() ? checked_cast<std::uint32_t>(id.get<std::uint64_t>()) : std::nullopt;
-    if (!number) return Error{Category::image, 0, what + ": relativeId is no object's number"};
     ObjectMetadata object;
-    object.relative_id = *number;
+    BERTH_TRY(object.relative_id, id_member(value, "relativeId", what));
     BERTH_TRY(object.descriptor, digest_member(value, "descriptorDigest", what));
     BERTH_TRY(object.object, digest_member(value, "objectDigest", what));
     return object;
@@ -83,7 +89,9 @@ std::string encode(const SignedMetadata& metadata) {
                                 object.relative_id, digest_text(object.descriptor), digest_text(object.object));
             separator = between;
         }
-        return text + "]}";
+        text += ']';
+        if (metadata.hash_tree) text += fmt::format(R"(,"{}":{})", kHashTreeMember, *metadata.hash_tree);
+        return text + '}';
     };
     const std::string text = write(",");
     return text.size() <= kMaxCleartextLine ? text : write(",\n");
@@ -96,9 +104,14 @@ Result<SignedMetadata> parse_metadata(std::string_view text, const std::string& 
     BERTH_TRY(const Json value, parse_strict_json(text, what));
     if (value.is_object() && value.contains("version") && value["version"] != Json(1))
         return Error{Category::unsupported, 0, what + ": its version is not 1, the only one this program knows"};
-    BERTH_CHECK(check_members(value, {"version", "header", "objects"}, what));
-    BERTH_CHECK(check_members(value["header"], {"digest"}, what + ": header"));
     SignedMetadata metadata;
+    if (value.is_object() && value.contains(kHashTreeMember)) {
+        BERTH_CHECK(check_members(value, {"version", "header", "objects", kHashTreeMember}, what));
+        BERTH_TRY(metadata.hash_tree, id_member(value, kHashTreeMember, what));
+    } else {
+        BERTH_CHECK(check_members(value, {"version", "header", "objects"}, what));
+    }
+    BERTH_CHECK(check_members(value["header"], {"digest"}, what + ": header"));
     BERTH_TRY(metadata.header, digest_member(value["header"], "digest", what + ": header"));
     const Json& objects = value["objects"];
     if (!objects.is_array() || objects.empty() || objects.size() > kMaxDescriptors)

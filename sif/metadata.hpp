@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,9 @@ struct ObjectMetadata {
 struct SignedMetadata {
     Digest header;
     std::vector<ObjectMetadata> objects;  ///< relative ids are unique
+    /// The root object of a hash tree that the signer held against the partition (lazy_root.hpp), by its relative id.
+    /// A member of Berth's own, which other programs pass over.
+    std::optional<std::uint32_t> hash_tree;
 };
 
 /// The digest of what a signature covers of the header: launch line, magic, version, UUID.
@@ -38,8 +42,8 @@ struct SignedMetadata {
 /// Version 1, compact, without a newline at its end. A text longer than GnuPG's line length has one object a line.
 [[nodiscard]] std::string encode(const SignedMetadata& metadata);
 
-/// Reads version 1 strictly: every member there is, none that is unknown. Category::image; a hash that is not on the
-/// allow-list has number ENOTSUP. `what` begins the message.
+/// Reads version 1 strictly: every member there is (berthHashTree may be missing), none that is unknown.
+/// Category::image; a hash that is not on the allow-list has number ENOTSUP. `what` begins the message.
 [[nodiscard]] Result<SignedMetadata> parse_metadata(std::string_view text, const std::string& what);
 
 }  // namespace berth::sif

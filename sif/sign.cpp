@@ -8,7 +8,6 @@
 
 #include "runtime/base/io.hpp"
 #include "sif/digest_objects.hpp"
-#include "sif/lazy_root.hpp"
 #include "sif/metadata.hpp"
 #include "sif/verify_tasks.hpp"
 
@@ -65,21 +64,6 @@ Result<Subjects> subjects_of(const Image& image, const SignRequest& request) {
         BERTH_CHECK(add_object(image, id, subjects));
     if (request.groups.empty() && request.objects.empty()) BERTH_CHECK(add_everything(image, subjects));
     return subjects;
-}
-
-/// A verifier that goes by a hash tree does not look at the partition, so that who signs the tree's root must have.
-Status check_roots(const Image& image, const SignRequest& request, const Subjects& subjects) {
-    for (const auto& [group, members] : subjects)
-        for (const Subject& subject : members) {
-            const std::uint32_t id = subject.descriptor.id;
-            if (is_lazy_root(subject.descriptor) && request.checked_root != id)
-                return usage(image,
-                             fmt::format("object {} is the root of a hash tree, which would be signed unseen; sign "
-                                         "with --lazy, which checks the primary partition's, or remove it "
-                                         "(`berth sif del {}`)",
-                                         id, id));
-        }
-    return {};
 }
 
 /// The objects that the edit adds, as they will be; each belongs to a group that is signed wholly.
@@ -142,7 +126,9 @@ std::uint32_t lowest(const Image& image, std::uint32_t group, const std::vector<
 }
 
 Result<NewObject> signature_of(const Image& image, std::uint32_t group, const std::vector<Subject>& members,
-                               const std::map<std::uint32_t, Digest>& digests, HashKind hash, const Signer& signer) {
+                               const std::map<std::uint32_t, Digest>& digests, const SignRequest& request,
+                               const Signer& signer) {
+    const HashKind hash = request.hash;
     SignedMetadata metadata;
     BERTH_TRY(metadata.header, header_digest(image.header(), hash));
     const std::uint32_t first = lowest(image, group, members);
@@ -152,6 +138,7 @@ Result<NewObject> signature_of(const Image& image, std::uint32_t group, const st
         BERTH_TRY(object.descriptor, descriptor_digest(subject.descriptor, object.relative_id, hash));
         object.object = digests.at(subject.descriptor.id);
         metadata.objects.push_back(object);
+        if (request.checked_root == subject.descriptor.id) metadata.hash_tree = object.relative_id;
     }
     BERTH_TRY(SignatureContent content, signer(encode(metadata)));
     NewObject signature;
@@ -176,7 +163,6 @@ std::array<std::byte, kExtraSize> signature_extra_of(const SignatureContent& con
 Result<std::vector<std::uint32_t>> sign(Editor& editor, const SignRequest& request, const Signer& signer) {
     const Image& image = editor.image();
     BERTH_TRY(Subjects subjects, subjects_of(image, request));
-    BERTH_CHECK(check_roots(image, request, subjects));
     BERTH_CHECK(add_additional(editor, request, subjects));
     if (subjects.empty()) return usage(image, "there is nothing to sign");
     BERTH_TRY(const auto digests, digests_of(image, subjects, request));
@@ -184,7 +170,7 @@ Result<std::vector<std::uint32_t>> sign(Editor& editor, const SignRequest& reque
     changes.append = request.additional;
     changes.stop = request.stop;
     for (const auto& [group, members] : subjects) {
-        BERTH_TRY(NewObject signature, signature_of(image, group, members, digests, request.hash, signer));
+        BERTH_TRY(NewObject signature, signature_of(image, group, members, digests, request, signer));
         changes.append.push_back(std::move(signature));
     }
     BERTH_TRY(auto ids, editor.apply(changes, request.time));

@@ -19,9 +19,8 @@ struct SignRequest {
     std::vector<std::uint32_t> objects;  ///< ids: only these, by one signature for each of their groups
     HashKind hash = HashKind::sha256;    ///< of the digests that are signed
     std::vector<NewObject> additional;   ///< appended in the same edit, and signed with the group that they belong to
-    /// A hash tree's root object (lazy_root.hpp) in a group to sign that the caller has held against the partition. Any
-    /// other is refused: whoever made it could have the signature taken for one of another partition. See
-    /// sign_lazily().
+    /// A hash tree's root object in a group to sign, there or to be added, that the caller has held against the
+    /// partition: the signature vouches for it (docs/sif-format.md, "Hash trees"). See sign_lazily().
     std::optional<std::uint32_t> checked_root;
     std::int64_t time = 0;     ///< seconds since 1970: created and modified of what is appended
     unsigned threads = 0;      ///< for digests; 0: one a processor
@@ -32,7 +31,7 @@ struct SignRequest {
 /// signs. Signatures that are there stay. Nobody else may change the image meanwhile: the editor's lock and its own
 /// check see to that.
 /// \return the ids of the signature objects.
-/// Errors: Category::usage (no such group or object, an object of no group, nothing to sign, a root object), those of
+/// Errors: Category::usage (no such group or object, an object of no group, nothing to sign), those of
 /// the signer and of Editor::apply(); then the image is as before.
 [[nodiscard]] Result<std::vector<std::uint32_t>> sign(Editor& editor, const SignRequest& request, const Signer& signer);
 

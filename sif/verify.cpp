@@ -82,6 +82,7 @@ private:
             return {};
         }
         checked.report.hash = metadata->header.hash;
+        checked.hash_tree = metadata->hash_tree;
         BERTH_TRY(const Digest header, header_digest(image_.header(), metadata->header.hash));
         if (header != metadata->header) {
             checked.fail(Failure::header_changed,

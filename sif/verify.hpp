@@ -40,7 +40,8 @@ struct VerifyRequest {
     bool legacy = false;
     bool legacy_all = false;  ///< with legacy: every object in a group, each by signatures of its own
     /// The primary partition's whole group, and nothing else; name no group and no object. Where that group holds a
-    /// signed hash tree (docs/sif-format.md, "Hash trees") neither partition nor tree is read: see VerifyReport::lazy.
+    /// hash tree that all signers vouch for (docs/sif-format.md, "Hash trees") neither partition nor tree is read: see
+    /// VerifyReport::lazy.
     bool lazy = false;
     unsigned threads = 0;      ///< for digests; 0: one a processor
     bool (*stop)() = nullptr;  ///< asked while objects are read; true ends it with Category::system, EINTR

@@ -9,6 +9,14 @@
 namespace berth::sif {
 namespace {
 
+/// Whether all that signed held the tree against the partition. Whoever made the image could have put in a tree over
+/// other bytes, and a signer whose program knows no hash trees confirms the root object unseen.
+bool all_vouch(const std::vector<CheckedSignature>& signatures, std::uint32_t relative_id) {
+    return std::ranges::all_of(signatures, [relative_id](const CheckedSignature& signature) {
+        return !signature.good() || signature.hash_tree == relative_id;
+    });
+}
+
 /// The bytes that were read are those that this signature is about. Then, and only then, they may be believed.
 Status check_root(const Image& image, CheckedSignature& signature, const LazyGroup& group) {
     const auto where = [&] { return fmt::format("{}: signature object {}", image.name(), signature.report.id); };
@@ -46,7 +54,7 @@ Result<std::optional<LazyPartition>> settle_lazily(const Image& image, const Ver
     if (std::ranges::none_of(signatures, &CheckedSignature::good)) return found;
     BERTH_TRY(const PrimaryPartition primary, image.primary_partition());
     BERTH_TRY(const auto group, read_lazy_group(image, primary.descriptor, task.objects));
-    if (!group) return found;
+    if (!group || !all_vouch(signatures, group->root.id - task.objects.front().id)) return found;
     for (CheckedSignature& signature : signatures) {
         if (!signature.good()) continue;
         BERTH_CHECK(check_root(image, signature, *group));

@@ -21,6 +21,7 @@ struct CheckedSignature {
     const VerifyTask* task = nullptr;
     SignatureReport report;
     std::vector<std::pair<Descriptor, Digest>> expected;
+    std::optional<std::uint32_t> hash_tree;  ///< the root object that the signer vouches for, by its relative id
 
     void fail(Failure failure, std::string message, std::optional<std::uint32_t> culprit = std::nullopt) {
         report.failure = failure;

@@ -56,6 +56,19 @@ TEST_CASE("metadata survives being written and read") {
     CHECK(long_one->objects.size() == 1024);
 }
 
+TEST_CASE("metadata may name the root object of a hash tree") {
+    SignedMetadata metadata;
+    metadata.header = *digest_of(HashKind::sha256, {});
+    metadata.objects.push_back({4, metadata.header, metadata.header});
+    CHECK_FALSE(parse_metadata(encode(metadata), "x")->hash_tree);
+    metadata.hash_tree = 4;
+    const std::string text = encode(metadata);
+    CHECK(text.ends_with("],\"berthHashTree\":4}"));
+    CHECK(parse_metadata(text, "x")->hash_tree == 4U);
+    for (const char* bad : {"-1", "4294967296", "4.0", "null", "\"4\"", "{}", "4,\"more\":1", "4,\"berthHashTree\":4"})
+        CHECK_FALSE(good(text.substr(0, text.size() - 2) + bad + "}"));
+}
+
 TEST_CASE("metadata of version 1 has these members and no others") {
     REQUIRE(good(text_of(object_text("0"))));
     REQUIRE(good(" " + text_of(object_text("0") + "," + object_text("4294967295")) + "\n"));
