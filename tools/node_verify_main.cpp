@@ -1,9 +1,9 @@
 // berth-verify: tells the process that starts a container whether the image is signed by a key that is known here. It has
 // the image open, is nobody of importance (the image server's user, under root), and says its answer over a socket.
 //
-//     berth-verify [--site-keyring] [--whole] [--users-keys FOLDER]
+//     berth-verify NAME [--site-keyring] [--whole] [--users-keys FOLDER]
 //
-// Descriptors: 3 the socket, 4 the image, 5 (with --site-keyring) the site's keyring.
+// NAME stands for the image in messages. Descriptors: 3 the socket, 4 the image, 5 (with --site-keyring) the site's keyring.
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,7 +18,7 @@
 #include "runtime/base/text.hpp"
 #include "runtime/base/wire.hpp"
 #include "runtime/config/site_keyring.hpp"
-#include "runtime/exec/signature_check.hpp"
+#include "runtime/exec/signature_answer.hpp"
 #include "sif/image.hpp"
 #include "sif/keyring.hpp"
 #include "sif/keys_folder.hpp"
@@ -34,6 +34,7 @@ constexpr int kImage = 4;
 constexpr int kKeyring = 5;
 
 struct Arguments {
+    std::string name;
     bool site_keyring = false;
     bool whole = false;
     std::optional<std::string> users_keys;
@@ -41,7 +42,8 @@ struct Arguments {
 
 Arguments parse(int argc, char** argv) {
     Arguments arguments;
-    for (int i = 1; i < argc; ++i) {
+    if (argc > 1) arguments.name = argv[1];
+    for (int i = 2; i < argc; ++i) {
         const std::string_view word = argv[i];
         if (word == "--site-keyring") arguments.site_keyring = true;
         if (word == "--whole") arguments.whole = true;
@@ -68,6 +70,13 @@ Result<std::vector<std::string>> keyrings(const Arguments& arguments) {
     return rings;
 }
 
+/// Nothing can be said without reading what the owner may change while it is read.
+SignatureAnswer unread() {
+    SignatureAnswer answer;
+    answer.unread = true;
+    return answer;
+}
+
 SignatureAnswer problem(std::string text) {
     SignatureAnswer answer;
     answer.problem = std::move(text);
@@ -83,19 +92,15 @@ void add_signers(SignatureAnswer& answer, const sif::VerifyReport& report) {
 }
 
 Result<SignatureAnswer> check(const Arguments& arguments) {
-    BERTH_TRY(const sif::Image image, sif::Image::open(kImage, "image"));
+    BERTH_TRY(const sif::Image image, sif::Image::open(kImage, arguments.name));
     BERTH_TRY(const auto primary, image.primary_partition());
     const auto& objects = image.descriptors();
     if (std::ranges::none_of(objects, [](const auto& object) { return object.type == sif::ObjectType::signature; }))
-        return problem("it is not signed");
+        return problem(arguments.name + ": it is not signed");
     const bool lazy = std::ranges::any_of(objects, [](const auto& object) { return sif::is_lazy_root(object); });
-    if (!lazy && !arguments.whole) {
-        SignatureAnswer answer = problem("");
-        answer.unread = true;
-        return answer;
-    }
+    if (!lazy && !arguments.whole) return unread();
     BERTH_TRY(const auto rings, keyrings(arguments));
-    if (rings.empty()) return problem("there are no keys here that an image could be signed by");
+    if (rings.empty()) return problem(arguments.name + ": there are no keys here that it could be signed by");
     BERTH_TRY(auto verifier, sif::OpenPgpVerifier::open(rings));
     sif::VerifyKeys keys;
     keys.openpgp = std::move(verifier);
@@ -105,14 +110,16 @@ Result<SignatureAnswer> check(const Arguments& arguments) {
     SignatureAnswer answer;
     if (!report.all_verified()) {
         answer.problem = report.first_problem();
-        if (answer.problem.empty()) answer.problem = "its signatures do not cover the primary partition";
+        if (answer.problem.empty()) answer.problem = arguments.name + ": its signatures do not cover the primary partition";
         return answer;
     }
+    // A root object for which not every signer vouches has been of no use.
+    if (!report.lazy && !arguments.whole) return unread();
     add_signers(answer, report);
     answer.offset = static_cast<std::uint64_t>(primary.descriptor.offset);
     answer.bytes = static_cast<std::uint64_t>(primary.descriptor.size);
     if (report.lazy) answer.tree = HashTreeInfo{report.lazy->tree.offset, report.lazy->tree.size, report.lazy->root};
-    else if (!report.covers(primary.descriptor.id)) return problem("its signatures do not cover the primary partition");
+    else if (!report.covers(primary.descriptor.id)) return problem(arguments.name + ": its signatures do not cover the primary partition");
     return answer;
 }
 

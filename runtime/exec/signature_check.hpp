@@ -8,10 +8,9 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "runtime/base/result.hpp"
-#include "runtime/policy/inputs.hpp"
+#include "runtime/exec/signature_answer.hpp"
 
 namespace berth {
 
@@ -28,23 +27,9 @@ struct SignatureCheck {
     std::optional<std::pair<uid_t, gid_t>> run_as;
 };
 
-struct SignatureAnswer {
-    bool unread = false;   ///< a signature is there, no hash tree, and the image was not to be read
-    std::string problem;   ///< one line, for printing as it is; empty: every signature of the image's group is good
-    std::vector<ImageSigner> signers;
-    std::uint64_t offset = 0;  ///< the partition that is signed, in the file
-    std::uint64_t bytes = 0;
-    std::optional<HashTreeInfo> tree;
-};
-
 /// Runs the check, which ends within `limit` (Category::system, ETIMEDOUT). A crash or nonsense of the process is an
 /// error. The ranges of the answer lie within a file of `file_bytes` bytes.
 [[nodiscard]] Result<SignatureAnswer> check_signature(const SignatureCheck& check, std::uint64_t file_bytes,
                                                       std::chrono::milliseconds limit);
-
-/// The answer as it travels, and as the image cache keeps it.
-[[nodiscard]] std::string pack(const SignatureAnswer& answer);
-/// Category::system where that is not an answer about a file of so many bytes.
-[[nodiscard]] Result<SignatureAnswer> unpack_answer(const std::string& data, std::uint64_t file_bytes);
 
 }  // namespace berth

@@ -151,7 +151,7 @@ private:
     }
 
     void use(const SignatureAnswer& answer, Held held) {
-        result_.problem = answer.problem.empty() ? "" : name_ + ": " + answer.problem;
+        result_.problem = answer.problem;
         result_.signers = answer.signers;
         result_.held = held;
         if (held == Held::hash_tree) result_.tree = answer.tree;
@@ -188,12 +188,11 @@ Status verify_as_caller(OpenedImage& image, SignatureInfo& result, const config:
     check.users_keys = !site.require_signature.value;
     check.whole = is_callers_own(image.fd.get());
     BERTH_TRY(const auto answer, check_signature(check, image.info.file_bytes, std::chrono::hours{1}));
-    const std::string name = printable(image.info.path, 512) + ": ";
     result.signers = answer.signers;
     if (answer.unread)
-        result.problem = name + "others could change it after a check: copy it to a file of your own, or have it signed with `berth sign --lazy`";
-    else if (!answer.problem.empty())
-        result.problem = name + answer.problem;
+        result.problem = printable(image.info.path, 512) + ": others could change it after a check: copy it to a file of your own, or have it signed with `berth sign --lazy`";
+    else
+        result.problem = answer.problem;
     if (!result.problem.empty()) return {};
     result.held = answer.tree ? Held::hash_tree : Held::unchangeable;
     result.tree = answer.tree;

@@ -26,7 +26,7 @@ test_the_users_own_keys_count_unless_the_site_requires_its_own() {
     configure_release 'require signature' no
     site_keyring_up
     check_equal 255 "$CAPTURED_STATUS"
-    check_match 'no keys here' "$CAPTURED_ERR"
+    check_match 'there are no keys here' "$CAPTURED_ERR"
 }
 
 test_what_others_can_change_needs_a_hash_tree() {
