@@ -54,14 +54,6 @@ Result<Sha256> digest_member(const Json& value, const std::string& what) {
 
 }  // namespace
 
-bool is_lazy_root(const Descriptor& object) noexcept {
-    return object.type == ObjectType::generic_json && object.name() == kLazyRootName;
-}
-
-bool is_lazy_tree(const Descriptor& object) noexcept {
-    return object.type == ObjectType::generic && object.name() == kLazyTreeName;
-}
-
 std::string encode(const LazyRoot& root) {
     return fmt::format(R"({{"version":1,"partition":{},"tree":{},"hash":"{}","block":{},"root":"{}"}})", root.partition,
                        root.tree, kHash, kHashBlock, hex_of(root.digest));

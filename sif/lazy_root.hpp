@@ -30,8 +30,12 @@ struct LazyRoot {
 };
 
 /// Whether type and name are those of a root object, or of a tree. What the object holds is not looked at.
-[[nodiscard]] bool is_lazy_root(const Descriptor& object) noexcept;
-[[nodiscard]] bool is_lazy_tree(const Descriptor& object) noexcept;
+[[nodiscard]] inline bool is_lazy_root(const Descriptor& object) noexcept {
+    return object.type == ObjectType::generic_json && object.name() == kLazyRootName;
+}
+[[nodiscard]] inline bool is_lazy_tree(const Descriptor& object) noexcept {
+    return object.type == ObjectType::generic && object.name() == kLazyTreeName;
+}
 
 /// Version 1, compact, without a newline at its end.
 [[nodiscard]] std::string encode(const LazyRoot& root);

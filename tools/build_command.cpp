@@ -13,6 +13,7 @@
 
 #include "runtime/base/io.hpp"
 #include "runtime/base/text.hpp"
+#include "sif/lazy_root.hpp"
 #include "sif/names.hpp"
 #include "sif/temporary_file.hpp"
 #include "sif/writer.hpp"
@@ -235,6 +236,9 @@ Status build_from_sif(const Job& job, const SourceFile& source, const SignalHold
         request.leave_out = signatures_over(image, d);
         for (const std::uint32_t id : request.leave_out)
             fmt::print(stderr, "berth: signature {} is left out: it covers what is packed anew\n", id);
+        for (const sif::Descriptor& object : image.descriptors())
+            if (sif::is_lazy_root(object) || (sif::is_lazy_tree(object) && object.linked_object() == d.id))
+                request.leave_out.push_back(object.id);
     }
     BERTH_CHECK(sif::copy(copy.fd(), image, source.fd.get(), request, job.arguments.output));
     return publish(job, copy);
