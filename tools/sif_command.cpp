@@ -47,8 +47,9 @@ std::string time_text(std::int64_t seconds) {
                        parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
-std::string link_text(const sif::Descriptor& d) {
-    if (const auto group = d.linked_group()) return fmt::format("{} (G)", *group);
+/// Lists align the marks of groups, as siftool does, by a width for the number before them.
+std::string link_text(const sif::Descriptor& d, int width = 0) {
+    if (const auto group = d.linked_group()) return fmt::format("{:<{}} (G)", *group, width);
     if (const auto object = d.linked_object()) return fmt::format("{}", *object);
     return "NONE";
 }
@@ -95,10 +96,10 @@ std::string header_lines(const sif::Image& image) {
 
 std::string list_lines(const sif::Image& image) {
     const std::string rule(78, '-');
-    std::string text = fmt::format("{}\n{:<5}|{:<8}|{:<9}|{:<26}|{}\n{}\n", rule, "ID", "GROUP", "LINK",
+    std::string text = fmt::format("{}\n{:<5}|{:<8}|{:<8}|{:<26}|{}\n{}\n", rule, "ID", "GROUP", "LINK",
                                    "SIF POSITION (start-end)", "TYPE", rule);
     for (const sif::Descriptor& d : image.descriptors())
-        text += fmt::format("{:<5}|{:<8}|{:<9}|{:<26}|{}\n", d.id, group_text(d), link_text(d),
+        text += fmt::format("{:<5}|{:<8}|{:<8}|{:<26}|{}\n", d.id, group_text(d), link_text(d, 3),
                             fmt::format("{}-{}", d.offset, d.offset + d.size), type_text(d));
     return text;
 }

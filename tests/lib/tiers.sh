@@ -36,6 +36,19 @@ tier_attacks() {
     tier_files attacks
 }
 
+# Without a network, each test of the tier is a skip that says so.
+tier_peer() {
+    if ! peer_open; then
+        result_record fail "peer:Apptainer and siftool" 0 "they could not be fetched; see the output above"
+        return 0
+    fi
+    [[ -n $PEER_MISSING ]] || say "Apptainer $(peer_version apptainer), siftool $(peer_version siftool)"
+    fuse_for_user
+    tier_files peer
+    fuse_as_before
+    peer_close
+}
+
 tier_unit() { unit_tests unit dev; }
 
 tier_asan() { BUILD_TARGETS=tests/all unit_tests asan asan; }
