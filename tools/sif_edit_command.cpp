@@ -12,6 +12,7 @@
 #include "runtime/base/text.hpp"
 #include "sif/editor.hpp"
 #include "sif/names.hpp"
+#include "sif/sha256.hpp"
 #include "sif/temporary_file.hpp"
 #include "tools/commands.hpp"
 #include "tools/image_uuid.hpp"
@@ -103,6 +104,21 @@ Status describe_sbom(const AddArguments& arguments, sif::NewObject& object) {
         "spdx-tag-value, spdx-yaml or syft-json");
 }
 
+/// OCI objects are found by their digest, which siftool keeps as text.
+Status describe_oci(const AddArguments& arguments, sif::NewObject& object) {
+    sif::Sha256Stream hash;
+    std::vector<std::byte> buffer(256U << 10);
+    for (std::uint64_t done = 0; done < object.fd_size;) {
+        const auto part = std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), object.fd_size - done));
+        BERTH_CHECK(pread_exact(object.fd, part, done, arguments.file));
+        hash.add(part);
+        done += part.size();
+    }
+    const std::string digest = "sha256:" + hexadecimal(hash.digest());
+    std::ranges::copy(std::as_bytes(std::span(digest)), object.extra.begin());
+    return {};
+}
+
 Result<sif::NewObject> new_object(const AddArguments& arguments) {
     sif::NewObject object;
     object.type =
@@ -129,6 +145,8 @@ Status add_object(const AddArguments& arguments) {
     if (!S_ISREG(status.st_mode)) return usage(arguments.file + ": not a regular file");
     object.fd = file.get();
     object.fd_size = static_cast<std::uint64_t>(status.st_size);
+    if (object.type == sif::ObjectType::oci_root_index || object.type == sif::ObjectType::oci_blob)
+        BERTH_CHECK(describe_oci(arguments, object));
     sif::Changes changes;
     changes.append.push_back(std::move(object));
     changes.stop = SignalHold::interrupted;

@@ -53,12 +53,11 @@ Result<std::string> chosen_fingerprint(const Arguments& arguments, const std::st
     return keys.front().fingerprint;
 }
 
-Result<sif::Signer> signer_of(const Arguments& arguments, sif::HashKind hash) {
+Result<sif::Signer> signer_of(const Arguments& arguments) {
     if (!arguments.pem.empty()) {
         BERTH_TRY(const std::string pem, read_file(arguments.pem, sif::kMaxPemSize));
-        // The key's own hash follows that of the digests where it can.
-        const bool sha2 = hash == sif::HashKind::sha384 || hash == sif::HashKind::sha512;
-        return sif::dsse_signer(pem, arguments.pem, asked_passphrase(), sha2 ? hash : sif::HashKind::sha256);
+        // Whatever the digests use: Apptainer verifies with SHA-256 alone.
+        return sif::dsse_signer(pem, arguments.pem, asked_passphrase(), sif::HashKind::sha256);
     }
     BERTH_TRY(const std::string folder, sif::keys_folder());
     BERTH_TRY(const std::string fingerprint, chosen_fingerprint(arguments, folder));
@@ -68,7 +67,7 @@ Result<sif::Signer> signer_of(const Arguments& arguments, sif::HashKind hash) {
 Status sign_image(const Arguments& arguments) {
     const auto hash = sif::hash_of_name(arguments.hash);
     if (!hash) return Error{Category::usage, 0, "--hash: expected sha256, sha384, sha512, blake2s_256 or blake2b_256"};
-    BERTH_TRY(const sif::Signer signer, signer_of(arguments, *hash));
+    BERTH_TRY(const sif::Signer signer, signer_of(arguments));
     BERTH_TRY(sif::Editor editor, sif::Editor::open(arguments.image));
     sif::SignRequest request;
     request.groups = arguments.groups;

@@ -27,7 +27,7 @@ make() {
     "$sif" new "$IMAGE"
     "$sif" add --datatype 1 --groupid 1 "$IMAGE" "$WORK/hello"
     "$sif" add --datatype 4 --groupid 1 --parttype 2 --partfs 1 --partarch "$ARCH" "$IMAGE" "$WORK/root.sqfs"
-    for kind in 2 3 6 7; do "$sif" add --datatype "$kind" --groupid 1 --filename "kind $kind" "$IMAGE" "$WORK/hello"; done
+    for kind in 2 3 6 7 10 11; do "$sif" add --datatype "$kind" --groupid 1 --filename "kind $kind" "$IMAGE" "$WORK/hello"; done
     "$sif" add --datatype 9 --sbomformat spdx-json --link 2 "$IMAGE" "$WORK/hello"
     "$sif" add --datatype 5 --signhash 3 --signentity 433FE984155206BD962725E20E8713472A879943 --link 2 "$IMAGE" "$WORK/hello"
     "$sif" add --datatype 4 --groupid 2 --parttype 4 --partfs 2 --partarch "$ARCH" --filename overlay "$IMAGE" "$WORK/hello"
@@ -54,14 +54,14 @@ comparable() {
 
 test_an_image_of_theirs() {
     make theirs
-    check_equal 9 "$(ours list "$IMAGE" | grep -c '^[0-9]')"
+    check_equal 11 "$(ours list "$IMAGE" | grep -c '^[0-9]')"
     same_for_both
     ours dump 2 "$IMAGE" | cmp - "$WORK/root.sqfs"
 }
 
 test_an_image_of_ours() {
     make ours
-    check_equal 9 "$(theirs list "$IMAGE" | grep -c '^[0-9]')"
+    check_equal 11 "$(theirs list "$IMAGE" | grep -c '^[0-9]')"
     same_for_both
     theirs dump 2 "$IMAGE" | cmp - "$WORK/root.sqfs"
 }
@@ -90,7 +90,7 @@ test_edits_in_turns() {
         same_for_both
         "$second" add --datatype 7 --groupid 3 --filename again "$IMAGE" "$WORK/hello"
         same_for_both
-        "$first" del 9 "$IMAGE"
+        "$first" del 11 "$IMAGE"
         "$first" add --datatype 4 --groupid 1 --parttype 1 --partfs 1 --partarch "$ARCH" "$IMAGE" "$WORK/root.sqfs"
         same_for_both
         "$second" setprim "$("$first" list "$IMAGE" | awk -F '|' '/FS .*\/System/ {print $1 + 0}')" "$IMAGE"

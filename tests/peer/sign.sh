@@ -132,6 +132,9 @@ test_hashes() {
         ours
         sign --hash "$hash" --key "$PEM/ed25519.key" >/dev/null
         both_accept --key "$PEM/ed25519.pub"
+        ours
+        sign --hash "$hash" --key "$PEM/p256.key" >/dev/null
+        both_accept --key "$PEM/p256.pub"
     done
 }
 
