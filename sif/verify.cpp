@@ -27,8 +27,12 @@ public:
         if (request_.lazy && !tasks_.empty()) {
             BERTH_TRY(report_.lazy, settle_lazily(image_, tasks_.front(), checked_));
         }
-        BERTH_CHECK(check_objects());
-        for (const VerifyTask& task : tasks_) conclude(task);
+        const bool good = !checked_.empty() && std::ranges::all_of(checked_, &CheckedSignature::good);
+        report_.unread = request_.only_lazily && !report_.lazy && good;
+        if (!report_.unread) {
+            BERTH_CHECK(check_objects());
+            for (const VerifyTask& task : tasks_) conclude(task);
+        }
         for (CheckedSignature& checked : checked_) {
             std::ranges::sort(checked.report.verified);
             report_.signatures.push_back(std::move(checked.report));
@@ -235,6 +239,8 @@ Result<VerifyReport> verify(const Image& image, const VerifyRequest& request, Ve
     if (!keys.openpgp && keys.keys.empty()) return Error{Category::usage, 0, image.name() + ": no keys to verify with"};
     if (request.legacy_all && (!request.legacy || !request.groups.empty() || !request.objects.empty()))
         return Error{Category::usage, 0, "every object by a legacy signature: name no group and no object"};
+    if (request.only_lazily && !request.lazy)
+        return Error{Category::usage, 0, "verification by a hash tree alone: ask for one by a hash tree"};
     if (request.lazy && (request.legacy || !request.groups.empty() || !request.objects.empty()))
         return Error{Category::usage, 0,
                      "verification by a hash tree: name no group and no object, and no legacy form"};

@@ -43,6 +43,8 @@ struct VerifyRequest {
     /// hash tree that all signers vouch for (docs/sif-format.md, "Hash trees") neither partition nor tree is read: see
     /// VerifyReport::lazy.
     bool lazy = false;
+    /// With lazy: where no such tree is there, objects are not read at all; see VerifyReport::unread.
+    bool only_lazily = false;
     unsigned threads = 0;      ///< for digests; 0: one a processor
     bool (*stop)() = nullptr;  ///< asked while objects are read; true ends it with Category::system, EINTR
 };
@@ -83,6 +85,9 @@ struct VerifyReport {
     /// Set only by VerifyRequest::lazy, where all is verified and the group has a hash tree: then partition and tree
     /// are among `verified` though their bytes were not looked at. Otherwise all bytes were.
     std::optional<LazyPartition> lazy;
+    /// Set only by VerifyRequest::only_lazily: the signatures, the header and the descriptors are good, and what remains
+    /// is to read every byte. Nothing is verified.
+    bool unread = false;
 
     /// True when all that was asked for is signed, and each signature about it is good.
     [[nodiscard]] bool all_verified() const noexcept;

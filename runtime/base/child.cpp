@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -51,6 +52,22 @@ std::vector<char*> pointers_to(const std::string& program, const std::vector<std
     for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
     argv.push_back(nullptr);
     return argv;
+}
+
+/// Becomes the program, which gets all descriptors but the last as 3, 4, …, and the last as 0, 1 and 2.
+[[noreturn]] void execute(const std::string& program, const std::vector<std::string>& arguments, const std::vector<UniqueFd>& fds) {
+    const std::size_t count = fds.size() - 1;
+    for (int fd = 0; fd < 3; ++fd) ::dup2(fds[count].get(), fd);
+    for (std::size_t i = 0; i < count; ++i) ::dup2(fds[i].get(), static_cast<int>(i) + 3);
+    ::close_range(static_cast<unsigned>(count) + 3, ~0U, 0);
+    sigset_t none;
+    sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
+    auto argv = pointers_to(program, arguments);
+    char* no_environment[] = {nullptr};
+    ::execve(program.c_str(), argv.data(), no_environment);
+    ::_exit(Child::kNotExecuted);
 }
 
 }  // namespace
@@ -113,25 +130,30 @@ Result<Child> Child::spawn(const std::string& program, const std::vector<std::st
     return child;
 }
 
-Result<Child> Child::spawn_after(const std::function<Status()>& before, const std::string& program,
-                                 const std::vector<std::string>& arguments, const std::vector<int>& fds) {
+Result<Child> Child::spawn_apart(const std::function<Status()>& outside, const std::function<Status()>& inside,
+                                 const std::string& program, const std::vector<std::string>& arguments,
+                                 const std::vector<int>& fds) {
     BERTH_CHECK(check_program(program));
-    BERTH_TRY(auto high, lifted(fds));
+    auto given = fds;
     const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
     if (!null) return errno_error("/dev/null");
+    given.push_back(null.get());
+    BERTH_TRY(const auto high, lifted(given));
     return fork([&] {
-        if (!before()) return 126;
-        for (int fd = 0; fd < 3; ++fd) ::dup2(null.get(), fd);
-        for (std::size_t i = 0; i < high.size(); ++i) ::dup2(high[i].get(), static_cast<int>(i) + 3);
-        ::close_range(static_cast<unsigned>(high.size()) + 3, ~0U, 0);
-        sigset_t none;
-        sigemptyset(&none);
-        ::sigprocmask(SIG_SETMASK, &none, nullptr);
-        for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
-        auto argv = pointers_to(program, arguments);
-        char* no_environment[] = {nullptr};
-        ::execve(program.c_str(), argv.data(), no_environment);
-        return 127;
+        if (!outside()) return kNotPrepared;
+        const pid_t inner = ::fork();
+        if (inner < 0) return kNotPrepared;
+        if (inner == 0) {
+            ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+            if (!inside()) ::_exit(kNotPrepared);
+            ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // becoming another user cleared it
+            execute(program, arguments, high);
+        }
+        ::close_range(0, ~0U, 0);  // the program's ends of sockets must be its alone
+        int status = 0;
+        while (::waitpid(inner, &status, 0) < 0 && errno == EINTR) {
+        }
+        return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     });
 }
 

@@ -35,10 +35,16 @@ public:
     static Result<Child> spawn(const std::string& program, const std::vector<std::string>& arguments,
                                const std::vector<int>& fds);
 
-    /// spawn(), by fork(2): the child runs `before` first, with all memory and descriptors of the caller, and ends with
-    /// status 126 when that fails, 127 when the program cannot be executed. For callers of one thread.
-    static Result<Child> spawn_after(const std::function<Status()>& before, const std::string& program,
-                                     const std::vector<std::string>& arguments, const std::vector<int>& fds);
+    static constexpr int kNotPrepared = 126;
+    static constexpr int kNotExecuted = 127;
+
+    /// spawn() with steps before the program, for callers of one thread that hold no lock: forks a child, which runs
+    /// `outside` and forks the program's process; that one runs `inside` and dies with the child. Both begin with all
+    /// memory and descriptors of the caller. The Child is the one in between: it ends as the program does (128 + signal),
+    /// with kNotPrepared when a step fails and with kNotExecuted when the program cannot be executed.
+    static Result<Child> spawn_apart(const std::function<Status()>& outside, const std::function<Status()>& inside,
+                                     const std::string& program, const std::vector<std::string>& arguments,
+                                     const std::vector<int>& fds);
 
     [[nodiscard]] pid_t pid() const noexcept { return pid_; }
     [[nodiscard]] int pidfd() const noexcept { return pidfd_.get(); }

@@ -3,16 +3,20 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <ctime>
 #include <memory>
 #include <thread>
 #include <vector>
 
 #include "runtime/base/io.hpp"
+#include "runtime/base/text.hpp"
 #include "runtime/config/trusted_file.hpp"
 
 namespace berth {
@@ -45,12 +49,6 @@ std::vector<Entry> entries_of(int folder, const std::string& name) {
     return entries;
 }
 
-/// True when whoever made it is gone: it is locked as long as it is being made.
-bool is_left_over(int folder, const std::string& path) {
-    const UniqueFd fd(::openat(folder, path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
-    return fd && ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0;
-}
-
 Status make_folder(int at, const std::string& path, const std::string& what) {
     if (::mkdirat(at, path.c_str(), 0700) != 0 && errno != EEXIST) return errno_error(what, errno, Category::config);
     return {};
@@ -62,13 +60,16 @@ Result<ImageCache> ImageCache::open(const std::string& folder, std::uint64_t lim
     const std::string what = "image cache " + folder;
     BERTH_CHECK(make_folder(AT_FDCWD, folder, what));
     auto opened = open_at(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    if (!opened) return Error{Category::config, opened.error().number, what + ": must be a folder, not a link to one"};
+    if (!opened) return errno_error(what, opened.error().number, Category::config);
+    struct stat st {};
+    if (::fstat(opened->get(), &st) != 0 || st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return Error{Category::config, 0, what + ": others than root can write to it: chown root and chmod go-w the folder, or name another"};
     ImageCache cache(folder, std::move(opened).value(), limit);
     const UniqueFd tag(::openat(cache.folder_.get(), "CACHEDIR.TAG", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (tag) BERTH_CHECK(write_all(tag.get(), kTag, what));
     // Opened by name, so that every folder above is looked at.
     if (auto trusted = config::open_trusted(folder + "/CACHEDIR.TAG"); !trusted) return std::move(trusted).error().within("image cache");
-    for (const char* name : {"images", "partial", "records"}) BERTH_CHECK(make_folder(cache.folder_.get(), name, what));
+    for (const char* name : {"images", "partial", "records", "locks"}) BERTH_CHECK(make_folder(cache.folder_.get(), name, what));
     return cache;
 }
 
@@ -102,84 +103,93 @@ UniqueFd ImageCache::image(const std::string& digest) const {
     return fd;
 }
 
-Result<UniqueFd> ImageCache::locked_place(const std::string& relative, std::chrono::milliseconds limit) const {
-    const auto deadline = std::chrono::steady_clock::now() + limit;
-    for (;;) {
-        UniqueFd fd(::openat(folder_.get(), relative.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
-        if (!fd) return errno_error(path_ + "/" + relative);
-        while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-            if (errno != EWOULDBLOCK && errno != EINTR) return errno_error(path_ + "/" + relative);
-            if (std::chrono::steady_clock::now() > deadline)
-                return Error{Category::system, ETIMEDOUT, path_ + "/" + relative + ": another process has been busy with it for too long"};
-            std::this_thread::sleep_for(kPause);
-        }
-        // Whoever had the lock may have given the file its final name, or removed it.
-        struct stat ours {};
-        struct stat named {};
-        if (::fstat(fd.get(), &ours) == 0 && ::fstatat(folder_.get(), relative.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 && ours.st_ino == named.st_ino)
-            return fd;
+Result<UniqueFd> ImageCache::locked(const std::string& relative, Deadline deadline) const {
+    UniqueFd fd(::openat(folder_.get(), relative.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!fd) return errno_error(path_ + "/" + relative);
+    while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR) return errno_error(path_ + "/" + relative);
+        if (std::chrono::steady_clock::now() > deadline)
+            return Error{Category::system, ETIMEDOUT,
+                         path_ + "/" + relative + ": another step has been busy with an image for too long: try again, or sign "
+                                                  "the image with `berth sign --lazy`, which needs no copy"};
+        std::this_thread::sleep_for(kPause);
     }
+    return fd;
+}
+
+Result<UniqueFd> ImageCache::lock(const std::string& name, Deadline deadline) const {
+    return locked("locks/" + name.substr(0, 2), deadline);
 }
 
 Status ImageCache::make_room(std::uint64_t bytes) const {
-    const auto too_small = [&](const std::string& why) {
-        return Error{Category::usage, ENOSPC,
-                     "image cache " + path_ + ": no room for an image of " + std::to_string(bytes) + " bytes (" + why +
-                         "): sign it with `berth sign --lazy`, which needs no copy, or let the site raise `image cache size`"};
-    };
-    if (bytes > limit_) return too_small("it may hold " + std::to_string(limit_) + " bytes");
     std::uint64_t taken = 0;
     for (const Entry& entry : entries_of(folder_.get(), "partial")) {
-        if (is_left_over(folder_.get(), entry.path))
+        // Who holds the cache's lock is alone in making and locking such names: one without a lock is left over.
+        const UniqueFd fd(::openat(folder_.get(), entry.path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
+        if (fd && ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0)
             ::unlinkat(folder_.get(), entry.path.c_str(), 0);
         else
             taken += entry.bytes;
     }
     const auto images = entries_of(folder_.get(), "images");
-    for (const Entry& entry : images) taken += entry.bytes;
-    for (const Entry& entry : images) {
-        if (taken + bytes <= limit_) break;
-        if (::unlinkat(folder_.get(), entry.path.c_str(), 0) == 0) taken -= entry.bytes;
+    std::uint64_t kept = 0;
+    for (const Entry& entry : images) kept += entry.bytes;
+    // What is left to others than root: the file system's own reserve stays.
+    struct statvfs fs {};
+    const std::uint64_t space = ::fstatvfs(folder_.get(), &fs) == 0 ? fs.f_bavail * fs.f_frsize : limit_;
+    const auto fits = [&](std::uint64_t still_kept) {
+        return bytes <= limit_ && taken + still_kept <= limit_ - bytes && bytes <= space + (kept - still_kept);
+    };
+    // Nothing goes in vain.
+    if (fits(0)) {
+        std::uint64_t still_kept = kept;
+        for (const Entry& entry : images) {
+            if (fits(still_kept)) break;
+            if (::unlinkat(folder_.get(), entry.path.c_str(), 0) == 0) still_kept -= entry.bytes;
+        }
+        if (fits(still_kept)) return {};
     }
-    return taken + bytes <= limit_ ? Status() : too_small("copies that are being made take " + std::to_string(taken));
+    return Error{Category::usage, ENOSPC,
+                 "image cache " + path_ + ": no room for an image of " + std::to_string(bytes) + " bytes (it may hold " +
+                     std::to_string(limit_) + "): sign it with `berth sign --lazy`, which needs no copy, or let the site raise " +
+                     "`image cache size` or free space there"};
 }
 
-Status ImageCache::reserve(int fd, std::uint64_t bytes) const {
-    BERTH_TRY(const UniqueFd lock, locked_place("lock", std::chrono::seconds{10}));
-    if (::ftruncate(fd, 0) != 0) return errno_error(path_);
+Result<ImageCache::Place> ImageCache::begin(std::uint64_t bytes, Deadline deadline) const {
+    BERTH_TRY(const UniqueFd alone, locked("lock", deadline));
     BERTH_CHECK(make_room(bytes));
-    int failed = ::posix_fallocate(fd, 0, static_cast<off_t>(bytes));
-    if (failed == EOPNOTSUPP || failed == EINVAL) failed = ::ftruncate(fd, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
-    if (failed != 0) return errno_error("image cache " + path_ + ": no room for a copy of the image", failed);
-    return {};
-}
-
-Result<ImageCache::Place> ImageCache::begin(const std::string& name, std::uint64_t bytes, std::chrono::milliseconds limit) const {
+    std::array<std::byte, 16> random{};
+    if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) return errno_error("getrandom");
     Place place;
-    if (name.empty()) {
-        place.fd.reset(::openat(folder_.get(), "partial", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-        if (!place.fd) return errno_error("image cache " + path_);
-    } else {
-        place.name = name;
-        BERTH_TRY(place.fd, locked_place("partial/" + name, limit));
-    }
-    if (auto reserved = reserve(place.fd.get(), bytes); !reserved) {
-        discard(place);
-        return std::move(reserved).error();
-    }
-    return place;
+    place.path = "partial/" + hexadecimal(random);
+    place.fd.reset(::openat(folder_.get(), place.path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!place.fd) return errno_error(path_ + "/" + place.path);
+    int failed = ::flock(place.fd.get(), LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+    if (failed == 0 && ::fallocate(place.fd.get(), 0, 0, static_cast<off_t>(bytes)) != 0) failed = errno;
+    // A file system that cannot reserve: the size at least is counted.
+    if (failed == EOPNOTSUPP) failed = ::ftruncate(place.fd.get(), static_cast<off_t>(bytes)) == 0 ? 0 : errno;
+    if (failed == 0) return place;
+    discard(place);
+    return errno_error("image cache " + path_ + ": no room for a copy of the image", failed);
 }
 
 Status ImageCache::keep(const Place& place, const std::string& digest) const {
-    const std::string from = "partial/" + place.name;
-    const std::string to = "images/" + digest;
+    if (!is_digest(digest)) return Error{Category::system, EPROTO, "image cache " + path_ + ": not a digest"};
+    struct stat ours {};
+    struct stat named {};
+    if (::fstat(place.fd.get(), &ours) != 0 || ::fstatat(folder_.get(), place.path.c_str(), &named, AT_SYMLINK_NOFOLLOW) != 0 ||
+        ours.st_dev != named.st_dev || ours.st_ino != named.st_ino)
+        return Error{Category::system, ENOENT, path_ + "/" + place.path + ": was removed while the copy was made"};
     // No fsync(2): after a crash of the machine no record leads here (verified_image.cpp), and a new copy replaces this.
-    if (::renameat(folder_.get(), from.c_str(), folder_.get(), to.c_str()) != 0) return errno_error(path_ + "/" + to);
+    const std::string to = "images/" + digest;
+    if (::renameat(folder_.get(), place.path.c_str(), folder_.get(), to.c_str()) != 0) return errno_error(path_ + "/" + to);
     return {};
 }
 
-void ImageCache::discard(const Place& place) const noexcept {
-    if (!place.name.empty()) ::unlinkat(folder_.get(), ("partial/" + place.name).c_str(), 0);
+void ImageCache::discard(const Place& place) const noexcept { ::unlinkat(folder_.get(), place.path.c_str(), 0); }
+
+bool is_digest(const std::string& text) noexcept {
+    return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
 }  // namespace berth

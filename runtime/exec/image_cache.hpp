@@ -2,11 +2,12 @@
 // found out. A folder of root's alone. Several processes use it at once, and any of them may be killed at any time: what
 // stands under its final name is whole.
 //
-//     CACHEDIR.TAG      tells backup programs to leave the folder out
-//     images/SHA256     copies; the one used least recently goes first
-//     partial/NAME      copies being made; locked (flock(2)) while they are
-//     records/NAME      what was found out about NAME
-//     lock              held while room is made
+//     CACHEDIR.TAG     tells backup programs to leave the folder out
+//     images/SHA256    copies; the one used least recently goes first
+//     partial/RANDOM   copies being made; each is locked (flock(2)) by whoever makes it, and its name is used once
+//     records/NAME     what was found out about NAME
+//     locks/XX         one at a time works on NAMEs that begin with XX; never removed
+//     lock             held while room is made and while a partial copy gets its name and its lock
 #pragma once
 
 #include <chrono>
@@ -21,11 +22,13 @@ namespace berth {
 
 class [[nodiscard]] ImageCache {
 public:
+    using Deadline = std::chrono::steady_clock::time_point;
+
     /// Makes the folder (not those above it) where it is missing. `limit`: bytes that the copies may take together.
     /// Needs root. Category::config where others than root could change it.
     static Result<ImageCache> open(const std::string& folder, std::uint64_t limit);
 
-    /// The record of that name, if it is not older than `age`. Names are hex digits.
+    /// The record of that name, if it is not older than `age`. Names are lower-case hex digits, at least two.
     [[nodiscard]] std::optional<std::string> record(const std::string& name, std::chrono::seconds age) const;
     /// Replaces it as a whole. Old records go when there are too many.
     Status set_record(const std::string& name, const std::string& text) const;
@@ -33,29 +36,34 @@ public:
     /// The copy with that digest, open for reading; an empty one where it is not there (any more). Counts as a use.
     [[nodiscard]] UniqueFd image(const std::string& digest) const;
 
+    /// Waits until nobody else works on that name (ETIMEDOUT). The lock goes with the descriptor.
+    Result<UniqueFd> lock(const std::string& name, Deadline deadline) const;
+
     /// A copy in the making.
     struct Place {
-        UniqueFd fd;       ///< an empty file with room for it; open for reading and writing, locked
-        std::string name;  ///< in partial/; empty: it has none, and is never kept
+        UniqueFd fd;       ///< an empty file with room for the copy; open for reading and writing, and locked
+        std::string path;  ///< in the cache's folder
     };
-    /// Makes room for `bytes`, and waits until nobody else makes a copy of that name, at most `limit` (ETIMEDOUT).
-    /// Without a name: a file that goes with its descriptor. Category::usage when the cache is too small for it.
-    Result<Place> begin(const std::string& name, std::uint64_t bytes, std::chrono::milliseconds limit) const;
-    /// Keeps what stands in the place as the copy with that digest. No descriptor but the place's may be open for writing.
+    /// Makes room for `bytes`. Category::usage (ENOSPC) when there is none, with the remedy.
+    Result<Place> begin(std::uint64_t bytes, Deadline deadline) const;
+    /// Keeps what stands in the place as the copy with that digest (64 hex digits). No descriptor but the place's may be
+    /// open for writing.
     Status keep(const Place& place, const std::string& digest) const;
-    /// Removes it.
+    /// Removes it, unless it was kept.
     void discard(const Place& place) const noexcept;
 
 private:
     ImageCache(std::string path, UniqueFd folder, std::uint64_t limit)
         : path_(std::move(path)), folder_(std::move(folder)), limit_(limit) {}
-    [[nodiscard]] Result<UniqueFd> locked_place(const std::string& relative, std::chrono::milliseconds limit) const;
-    [[nodiscard]] Status reserve(int fd, std::uint64_t bytes) const;
+    [[nodiscard]] Result<UniqueFd> locked(const std::string& relative, Deadline deadline) const;
     [[nodiscard]] Status make_room(std::uint64_t bytes) const;
 
     std::string path_;
     UniqueFd folder_;
     std::uint64_t limit_;
 };
+
+/// 64 lower-case hex digits.
+[[nodiscard]] bool is_digest(const std::string& text) noexcept;
 
 }  // namespace berth

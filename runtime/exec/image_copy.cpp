@@ -78,7 +78,7 @@ Result<std::string> copy_image(int from, int to, std::uint64_t bytes, const std:
     std::string text = unpacker.text();
     if (!unpacker.complete() || failed > static_cast<std::uint64_t>(Category::internal) + 1)
         return Error{Category::system, EPROTO, what + ": the process that copies it answered nonsense"};
-    if (failed != 0) return Error{static_cast<Category>(failed - 1), number, std::move(text)};
+    if (failed != 0) return Error{static_cast<Category>(failed - 1), number, printable(text, 1024)};
     return text;
 }
 

@@ -44,8 +44,8 @@ Status make_namespaces(const effect::NewNamespaces& wanted) {
     return set_propagation(wanted.slave);
 }
 
-Status make_private_tmp() {
-    if (::unshare(CLONE_NEWNS) != 0) return errno_error("cannot make a mount namespace");
+Status make_checkers_namespaces() {
+    if (::unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWPID) != 0) return errno_error("cannot make namespaces");
     BERTH_CHECK(set_propagation(false));
     if (::mount("berth", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=64m,mode=1777") != 0) return errno_error("/tmp");
     return {};

@@ -17,8 +17,9 @@ namespace berth {
 /// Joins a prepared mount namespace (its root becomes "/") and sets its propagation.
 [[nodiscard]] Status join_mount_namespace(int ns, bool slave);
 
-/// A mount namespace of this process' own, in which /tmp is an empty memory file system that goes with it.
-/// CAP_SYS_ADMIN.
-[[nodiscard]] Status make_private_tmp();
+/// For a process that reads what a stranger signed: mounts of its own, where /tmp is an empty memory file system that goes
+/// with them, no network, no IPC with others, and, for the children that it has from now on, process ids of their own, so
+/// that none outlives the first. CAP_SYS_ADMIN.
+[[nodiscard]] Status make_checkers_namespaces();
 
 }  // namespace berth

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -18,6 +19,7 @@
 namespace berth {
 namespace {
 
+constexpr std::chrono::seconds kEndTime{2};
 constexpr rlim_t kCpuSeconds = 120;         // of one process: gpg, or the reading of an image
 constexpr rlim_t kFileBytes = 64UL << 20U;  // of a temporary keyring
 
@@ -26,12 +28,17 @@ bool limit(int what, rlim_t value) {
     return ::setrlimit(static_cast<__rlimit_resource>(what), &limits) == 0;
 }
 
-/// In the child, before its program: gives everything up.
-Status settle(const std::pair<uid_t, gid_t>& account, pid_t owner) {
-    BERTH_CHECK(make_private_tmp());
-    BERTH_CHECK(become({account.first, account.second, {}}));
+/// In the child, before it forks its program's process: what that one, and all that it starts, will live in.
+Status separate(pid_t owner) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != owner) return Error{Category::system, ESRCH, "the owner is gone"};
+    return make_checkers_namespaces();
+}
+
+/// In the program's process: gives everything up.
+Status settle(const std::pair<uid_t, gid_t>& account) {
+    BERTH_CHECK(become({account.first, account.second, {}}));
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (const int rc = drop_capabilities(); rc != 0) return errno_error("cannot drop capabilities", rc);
     if (const int rc = set_no_new_privileges(); rc != 0) return errno_error("no_new_privs", rc);
     if (!limit(RLIMIT_CPU, kCpuSeconds) || !limit(RLIMIT_FSIZE, kFileBytes) || !limit(RLIMIT_CORE, 0)) return errno_error("setrlimit");
@@ -50,13 +57,25 @@ std::vector<std::string> arguments_of(const SignatureCheck& check) {
     return arguments;
 }
 
+/// Why there is no answer.
+Error failure(Child& child, const Error& error, const std::string& name) {
+    if (error.number == ETIMEDOUT)
+        return Error{Category::system, ETIMEDOUT,
+                     name + ": its signature could not be checked in time: with `berth sign --lazy` an image need not be read as a whole"};
+    const auto status = child.wait(kEndTime);
+    if (status && WIFEXITED(*status) && (WEXITSTATUS(*status) == Child::kNotPrepared || WEXITSTATUS(*status) == Child::kNotExecuted))
+        return Error{Category::system, 0, "berth-verify, which checks signatures, could not be started as the image server's user"};
+    return Error{Category::image, 0, name + ": the process that checks its signature died: the image may be crafted or damaged"};
+}
+
 Result<Child> start(const SignatureCheck& check, int socket) {
     const std::string program = install_paths().libexec + "/berth-verify";
     std::vector<int> fds{socket, check.image};
     if (check.site_keyring >= 0) fds.push_back(check.site_keyring);
     const auto arguments = arguments_of(check);
     if (!check.run_as) return Child::spawn(program, arguments, fds);
-    return Child::spawn_after([owner = ::getpid(), account = *check.run_as] { return settle(account, owner); }, program, arguments, fds);
+    return Child::spawn_apart([owner = ::getpid()] { return separate(owner); }, [account = *check.run_as] { return settle(account); },
+                              program, arguments, fds);
 }
 
 }  // namespace
@@ -64,15 +83,10 @@ Result<Child> start(const SignatureCheck& check, int socket) {
 Result<SignatureAnswer> check_signature(const SignatureCheck& check, std::uint64_t file_bytes, std::chrono::milliseconds limit) {
     const std::string name = printable(check.image_path, 512);
     BERTH_TRY(auto sockets, socket_pair());
-    BERTH_TRY(const Child child, start(check, sockets.second.get()));
+    BERTH_TRY(Child child, start(check, sockets.second.get()));
     sockets.second.reset();
-    const auto reply = receive_message(sockets.first.get(), limit);
-    if (!reply && reply.error().number == ETIMEDOUT)
-        return Error{Category::system, ETIMEDOUT,
-                     name + ": its signature could not be checked within " +
-                         std::to_string(std::chrono::duration_cast<std::chrono::seconds>(limit).count()) +
-                         " seconds: sign it with `berth sign --lazy`, so that it need not be read as a whole"};
-    if (!reply) return Error{Category::image, 0, name + ": the process that checks its signature died: the image may be crafted or damaged"};
+    auto reply = receive_message(sockets.first.get(), limit);
+    if (!reply) return failure(child, reply.error(), name);
     auto answer = unpack_answer(reply->data, file_bytes);
     if (!answer) return std::move(answer).error().within(name);
     return answer;

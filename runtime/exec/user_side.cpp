@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -89,11 +90,21 @@ bool is_on_site_file_system(int fd) {
     return ::fstatfs(fd, &fs) == 0 && is_site_file_system(fs);
 }
 
-bool is_root_controlled(const ImageInfo& info) {
+/// A read lease is refused while anybody, a former owner say, has the file open for writing. Not every file system knows.
+bool has_writer(int fd) {
+    // Who opens it for writing meanwhile has the kernel tell us so, by a signal that would end us.
+    const auto before = ::signal(SIGIO, SIG_IGN);
+    const bool writer = ::fcntl(fd, F_SETLEASE, F_RDLCK) != 0 && errno == EAGAIN;
+    if (!writer) ::fcntl(fd, F_SETLEASE, F_UNLCK);
+    ::signal(SIGIO, before);
+    return writer;
+}
+
+bool is_root_controlled(int fd, const ImageInfo& info) {
     if (info.kind == ImageKind::directory || !info.site_file_system) return false;
     const auto trusted = config::open_trusted(info.path);
     struct stat st {};
-    return trusted.ok() && ::fstat(trusted->get(), &st) == 0 && st.st_dev == info.device && st.st_ino == info.inode;
+    return trusted.ok() && ::fstat(trusted->get(), &st) == 0 && st.st_dev == info.device && st.st_ino == info.inode && !has_writer(fd);
 }
 
 class DirectUserSide final : public UserSide {
@@ -299,7 +310,7 @@ Status describe_image_file(int fd, ImageInfo& info) {
             return image_error(info.path, "its file system lies outside the file");
     }
     info.site_file_system = is_on_site_file_system(fd);
-    info.root_controlled = is_root_controlled(info);
+    info.root_controlled = is_root_controlled(fd, info);
     return {};
 }
 

@@ -8,6 +8,7 @@
 #include "runtime/base/checked.hpp"
 #include "runtime/base/install_paths.hpp"
 #include "runtime/base/io.hpp"
+#include "runtime/base/log.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/base/wire.hpp"
 #include "runtime/config/site_keyring.hpp"
@@ -54,7 +55,7 @@ std::optional<Record> unpack_record(const std::string& data, std::uint64_t file_
     Unpacker unpacker(data);
     auto answer = unpack_answer(unpacker.text(), file_bytes);
     std::string copy = unpacker.text();
-    if (!answer || !unpacker.complete()) return std::nullopt;
+    if (!answer || !unpacker.complete() || (!copy.empty() && !is_digest(copy))) return std::nullopt;
     return Record{std::move(answer).value(), std::move(copy)};
 }
 
@@ -65,15 +66,20 @@ public:
         : image_(image), result_(result), site_(site), keyring_(keyring), name_(printable(image.info.path, 512)) {}
 
     Status run() {
-        BERTH_TRY(const auto account, image_server_account(site_));
-        account_ = account;
-        BERTH_TRY(const ImageCache cache, open_cache());
-        const std::string identity = identity_of_image();
-        if (!identity.empty() && use_record(cache, identity)) return {};
-        BERTH_TRY(SignatureAnswer answer, check(image_.fd.get(), image_.info.root_controlled));
-        if (answer.unread) return verify_copy(cache, identity);
-        if (answer.problem.empty() && !identity.empty()) BERTH_CHECK(cache.set_record(identity, pack(Record{answer, ""})));
+        BERTH_TRY(account_, image_server_account(site_));
+        auto cache = open_cache();
+        const std::string identity = cache ? identity_of_image() : "";
+        if (!identity.empty() && use_record(*cache, identity)) return {};
+        BERTH_TRY(const SignatureAnswer answer, check(image_.fd.get(), image_.info.root_controlled));
+        if (answer.unread && !image_.info.root_controlled) {
+            // Without a folder for copies, and time to make one, there is nothing that could be verified.
+            if (!cache) return std::move(cache).error();
+            return verify_copy(*cache, identity);
+        }
+        if (answer.problem.empty() && !answer.tree && !image_.info.root_controlled)
+            return Error{Category::system, EPROTO, name_ + ": an answer about its signature does not fit the question"};
         use(answer, answer.tree ? Held::hash_tree : Held::unchangeable);
+        if (answer.problem.empty() && !identity.empty()) remember(*cache, identity, {answer, ""});
         return {};
     }
 
@@ -81,6 +87,11 @@ private:
     Result<ImageCache> open_cache() const {
         const auto limit = checked_multiply(site_.image_cache_size.value, std::uint64_t{1} << 20U);
         return ImageCache::open(site_.image_cache.value, limit.value_or(UINT64_MAX / 2));
+    }
+
+    /// What is remembered only saves time.
+    void remember(const ImageCache& cache, const std::string& identity, const Record& record) const {
+        if (const auto done = cache.set_record(identity, pack(record)); !done) log(LogLevel::warning, done.error().message);
     }
 
     /// Names the file as it is now, together with the keyring, until the node is restarted. Empty for file systems that a
@@ -118,26 +129,31 @@ private:
     }
 
     Status verify_copy(const ImageCache& cache, const std::string& identity) {
-        BERTH_TRY(ImageCache::Place place, cache.begin(identity, image_.info.file_bytes, left()));
-        if (!identity.empty() && use_record(cache, identity)) {  // somebody else has made it while we waited
-            cache.discard(place);
-            return {};
-        }
+        // Its identity means nothing, and reading it may hang for ever.
+        if (!image_.info.site_file_system)
+            return Error{Category::usage, 0,
+                         name_ + ": lies on a file system that users may serve, from which no copies are made: sign it with "
+                                 "`berth sign --lazy`, or copy it to another file system"};
+        if (identity.empty()) return Error{Category::system, 0, name_ + ": the file cannot be told from others"};
+        BERTH_TRY(const UniqueFd alone, cache.lock(identity, deadline_));
+        if (use_record(cache, identity)) return {};  // somebody else has made the copy while we waited
+        BERTH_TRY(ImageCache::Place place, cache.begin(image_.info.file_bytes, deadline_));
         auto done = fill(cache, place, identity);
-        if (!done || !result_.problem.empty()) cache.discard(place);
+        cache.discard(place);
         return done;
     }
 
-    Status fill(const ImageCache& cache, ImageCache::Place& place, const std::string& identity) {
+    Status fill(const ImageCache& cache, const ImageCache::Place& place, const std::string& identity) {
         BERTH_TRY(const auto digest, copy_image(image_.fd.get(), place.fd.get(), image_.info.file_bytes, account_, left(), name_));
         BERTH_TRY(UniqueFd copy, open_at(AT_FDCWD, proc_fd_path(place.fd.get()), O_RDONLY));
         BERTH_TRY(const auto answer, check(copy.get(), true));
+        if (answer.unread) return Error{Category::system, EPROTO, name_ + ": an answer about its signature does not fit the question"};
         use(answer, Held::copy);
         if (!answer.problem.empty()) return {};
-        image_.fd = std::move(copy);
-        if (identity.empty()) return {};
         BERTH_CHECK(cache.keep(place, digest));
-        return cache.set_record(identity, pack(Record{answer, digest}));
+        image_.fd = std::move(copy);
+        remember(cache, identity, {answer, digest});
+        return {};
     }
 
     Result<SignatureAnswer> check(int fd, bool whole) const {
@@ -173,10 +189,10 @@ private:
     Clock::time_point deadline_ = Clock::now() + kVerifyTime;
 };
 
-/// Nobody but the caller and root can change the bytes of the open file.
-bool is_callers_own(int fd) {
+/// Nobody but the caller and root can change the bytes of the open file. A user's own file system can say anything.
+bool is_callers_own(int fd, const ImageInfo& info) {
     struct stat st {};
-    return ::fstat(fd, &st) == 0 && (st.st_uid == 0 || st.st_uid == ::geteuid()) && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+    return info.site_file_system && ::fstat(fd, &st) == 0 && (st.st_uid == 0 || st.st_uid == ::geteuid()) && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
 /// Without privilege: by the caller, for the caller.
@@ -186,10 +202,10 @@ Status verify_as_caller(OpenedImage& image, SignatureInfo& result, const config:
     check.image_path = image.info.path;
     check.site_keyring = keyring;
     check.users_keys = !site.require_signature.value;
-    check.whole = is_callers_own(image.fd.get());
+    check.whole = is_callers_own(image.fd.get(), image.info);
     BERTH_TRY(const auto answer, check_signature(check, image.info.file_bytes, std::chrono::hours{1}));
     result.signers = answer.signers;
-    if (answer.unread)
+    if (answer.unread || (answer.problem.empty() && !answer.tree && !check.whole))
         result.problem = printable(image.info.path, 512) + ": others could change it after a check: copy it to a file of your own, or have it signed with `berth sign --lazy`";
     else
         result.problem = answer.problem;
@@ -214,7 +230,7 @@ Status verify_image(OpenedImage& image, const config::SiteConfig& site, const Jo
     const int keys = keyring ? keyring->get() : -1;
     if (!job.privileged) return verify_as_caller(image, result, site, keys);
     if (keys < 0) {
-        result.problem = config::site_keyring_path() + ": the site has no keys there that an image could be signed by";
+        result.problem = config::site_keyring_path() + ": the site has no keys there that an image could be signed by: as root, `berth key import --global FILE`";
         return {};
     }
     return NodeVerification(image, result, site, keys).run();

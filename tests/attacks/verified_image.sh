@@ -93,3 +93,28 @@ test_replaced_by_rename() {
     attack rename good
     attack rename lazy
 }
+
+# Steps of the same image at once, many of them killed while they copy, and the image rewritten all the time: what is
+# kept under a digest is what was verified.
+test_killed_while_others_copy() {
+    local image=$TEST_HOME/target.sif round pids=() pid out
+    install -o "$TEST_USER" -m 0755 "$FILE_TMP/good.sif" "$image"
+    rewriting direct "$image" "$FILE_TMP/good.sif" "$FILE_TMP/good-evil.sif"
+    trap 'kill "$REWRITER" 2>/dev/null || true' EXIT
+    for ((round = 0; round < SWAP_ROUNDS / 5; round++)); do
+        pids=()
+        for ((pid = 0; pid < 4; pid++)); do
+            (cd / && exec timeout -s KILL "0.0$((RANDOM % 9 + 1))" "$BERTH_PREFIX/bin/berth" exec --verify "$image" true) >/dev/null 2>&1 &
+            pids+=($!)
+        done
+        out=$(cd / && "$BERTH_PREFIX/bin/berth" exec --verify "$image" grep ^NAME= /etc/os-release 2>/dev/null) || true
+        [[ $out != *Evil* ]] || fail "round $round: $out"
+        for pid in "${pids[@]}"; do wait "$pid" || true; done
+    done
+    kill "$REWRITER"
+    for out in "$IMAGE_CACHE"/images/*; do
+        [[ -e $out ]] || continue
+        check_equal "${out##*/}" "$(sha256sum <"$out" | cut -d' ' -f1)" "a copy's digest"
+    done
+    check_equal "" "$(leaks_since "$LEAKS_BEFORE" || true)" "left behind"
+}

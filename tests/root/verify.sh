@@ -160,6 +160,55 @@ test_killed_while_it_copies() {
     check_clean
 }
 
+# Whose program looked at no hash tree has signed the image's bytes, not the tree: everything is read.
+test_a_hash_tree_that_not_every_signer_vouches_for() {
+    signed_image "$IMAGE" --lazy
+    as_user berth sign "$IMAGE" >/dev/null
+    in_image "Berth demo" verified "$IMAGE"
+    check_match 'a copy that only root could change' "$(explain "$IMAGE")"
+    check_clean
+}
+
+test_strangers_do_not_empty_the_cache() {
+    local before
+    signed_image "$IMAGE"
+    in_image "Berth demo" verified "$IMAGE"
+    before=$(ls "$IMAGE_CACHE/images")
+    # Signed by a key that the site does not know, and as large as the cache.
+    install -o "$TEST_USER" -m 0755 "$DEMO" "$TEST_HOME/stranger.sif"
+    as_user env BERTH_KEYSDIR="$TEST_HOME/eve" berth key newpair --algorithm ed25519 --name Eve --email e@example.org --password '' >/dev/null
+    as_user env BERTH_KEYSDIR="$TEST_HOME/eve" berth sign "$TEST_HOME/stranger.sif" >/dev/null
+    truncate -s 19G "$TEST_HOME/stranger.sif"
+    check_refused '[Uu]nknown|no key|not among' verified "$TEST_HOME/stranger.sif" true
+    check_equal "$before" "$(ls "$IMAGE_CACHE/images")" "copies"
+    rm "$TEST_HOME/stranger.sif"
+    check_clean
+}
+
+# A former owner who still has it open for writing can change what "only root can change".
+test_a_writer_that_is_still_there() {
+    signed_image "$IMAGE"
+    install -m 0644 "$IMAGE" "$FIXTURES/signed.sif"
+    exec 9<>"$FIXTURES/signed.sif"
+    check_match 'a copy that only root could change' "$(explain "$FIXTURES/signed.sif")"
+    exec 9>&-
+    check_match 'nobody else could change the file' "$(explain "$FIXTURES/signed.sif")"
+    rm "$FIXTURES/signed.sif"
+}
+
+test_without_a_cache_only_copies_are_refused() {
+    signed_image "$IMAGE"
+    signed_image "$TEST_HOME/lazy.sif" --lazy
+    configure_release 'image cache' /nonexistent/cache
+    capture verified "$IMAGE" true
+    local status=$CAPTURED_STATUS message=$CAPTURED_ERR
+    capture verified "$TEST_HOME/lazy.sif" true
+    configure_release 'image cache' "$IMAGE_CACHE"
+    check_equal 255 "$status"
+    check_match 'image cache /nonexistent/cache' "$message"
+    check_equal 0 "$CAPTURED_STATUS" "status of an image with a hash tree"
+}
+
 test_a_cache_that_others_can_write_is_refused() {
     signed_image "$IMAGE"
     install -d -m 0777 "$BERTH_TEST_ROOT/open-cache"

@@ -39,10 +39,14 @@ struct Cache {
     }
 };
 
-void add(const ImageCache& cache, const std::string& name, std::uint64_t bytes) {
-    auto place = cache.begin(name, bytes, 1s);
+ImageCache::Deadline soon() { return std::chrono::steady_clock::now() + 100ms; }
+
+std::string digest(char digit) { return std::string(64, digit); }
+
+void add(const ImageCache& cache, char name, std::uint64_t bytes) {
+    auto place = cache.begin(bytes, soon());
     if (!place) FAIL(place.error().message);
-    const auto kept = cache.keep(*place, "d" + name);
+    const auto kept = cache.keep(*place, digest(name));
     if (!kept) FAIL(kept.error().message);
     ::usleep(20000);  // for the order of use, by clocks that tick slowly
 }
@@ -59,14 +63,14 @@ TEST_CASE("image cache: what was used least recently goes first") {
     if (no_root()) return;
     const Cache folder;
     const ImageCache cache = folder.open();
-    add(cache, "1", 400);
-    add(cache, "2", 400);
-    CHECK(cache.image("d1"));
+    add(cache, '1', 400);
+    add(cache, '2', 400);
+    CHECK(cache.image(digest('1')));
     ::usleep(20000);
-    add(cache, "3", 400);
-    CHECK(cache.image("d1"));
-    CHECK_FALSE(cache.image("d2"));
-    CHECK(cache.image("d3"));
+    add(cache, '3', 400);
+    CHECK(cache.image(digest('1')));
+    CHECK_FALSE(cache.image(digest('2')));
+    CHECK(cache.image(digest('3')));
     CHECK(folder.files("images") == 2);
 }
 
@@ -74,51 +78,67 @@ TEST_CASE("image cache: what does not fit is refused, with the remedy") {
     if (no_root()) return;
     const Cache folder;
     const ImageCache cache = folder.open();
-    const auto too_large = cache.begin("1", 1001, 1s);
+    add(cache, '1', 400);
+    const auto too_large = cache.begin(1001, soon());
     REQUIRE_FALSE(too_large);
     CHECK_THAT(too_large.error().message, Contains("--lazy") && Contains("image cache size"));
     CHECK(folder.files("partial") == 0);
-    const auto first = cache.begin("1", 600, 1s);
+    CHECK(cache.image(digest('1')));
+    const auto first = cache.begin(600, soon());
     REQUIRE(first);
-    CHECK_FALSE(cache.begin("2", 600, 1s));
+    CHECK_FALSE(cache.begin(600, soon()));
     cache.discard(*first);
-    CHECK(cache.begin("2", 600, 1s));
+    CHECK(cache.begin(600, soon()));
+    // Nor where the limit is none, and the disk is smaller.
+    CHECK_FALSE(folder.open(UINT64_MAX / 2).begin(UINT64_MAX / 4, soon()));
 }
 
-TEST_CASE("image cache: one makes a copy, others wait") {
+TEST_CASE("image cache: one works on a name, others wait") {
     if (no_root()) return;
     const Cache folder;
     const ImageCache cache = folder.open();
-    auto place = cache.begin("1", 10, 1s);
-    REQUIRE(place);
-    const auto second = cache.begin("1", 10, 100ms);
+    auto first = cache.lock("abc", soon());
+    REQUIRE(first);
+    CHECK(cache.lock("ffe", soon()));
+    const auto second = cache.lock("abc", soon());
     REQUIRE_FALSE(second);
     CHECK(second.error().number == ETIMEDOUT);
-    REQUIRE(cache.keep(*place, "d1"));
-    place->fd.reset();
-    CHECK(cache.begin("1", 10, 1s));
+    first->reset();
+    CHECK(cache.lock("abc", soon()));
 }
 
-TEST_CASE("image cache: what a killed process left makes room") {
+TEST_CASE("image cache: what a killed process left makes room; what is being made stays") {
     if (no_root()) return;
     const Cache folder;
     const ImageCache cache = folder.open();
-    { REQUIRE(cache.begin("1", 900, 1s)); }
+    { REQUIRE(cache.begin(900, soon())); }
     CHECK(folder.files("partial") == 1);
-    add(cache, "2", 900);
+    const auto place = cache.begin(500, soon());
+    REQUIRE(place);
+    CHECK(folder.files("partial") == 1);
+    add(cache, '2', 500);
+    REQUIRE(cache.keep(*place, digest('3')));
     CHECK(folder.files("partial") == 0);
+    cache.discard(*place);
+    CHECK(cache.image(digest('3')));
 }
 
-TEST_CASE("image cache: a place without a name leaves nothing") {
+TEST_CASE("image cache: only the file that was made is kept") {
     if (no_root()) return;
     const Cache folder;
     const ImageCache cache = folder.open();
-    {
-        const auto place = cache.begin("", 900, 1s);
-        REQUIRE(place);
-        CHECK(place->fd);
-    }
-    CHECK(folder.files("partial") == 0);
+    const auto place = cache.begin(10, soon());
+    REQUIRE(place);
+    const std::string path = folder.folder + "/" + place->path;
+    std::filesystem::remove(path);
+    CHECK_FALSE(cache.keep(*place, digest('1')));
+    REQUIRE(::close(::creat(path.c_str(), 0600)) == 0);
+    CHECK_FALSE(cache.keep(*place, digest('1')));
+    CHECK_FALSE(cache.image(digest('1')));
+    const auto other = cache.begin(10, soon());
+    REQUIRE(other);
+    for (const std::string& name : {std::string("../records/x"), std::string("abc"), std::string(64, 'A')})
+        CHECK_FALSE(cache.keep(*other, name));
 }
 
 TEST_CASE("image cache: records are replaced, grow old, and are not endless") {
@@ -158,11 +178,11 @@ TEST_CASE("image cache: the copy is what is kept, under its digest, for root alo
     if (no_root()) return;
     const Cache folder;
     const ImageCache cache = folder.open();
-    auto place = cache.begin("1", 5, 1s);
+    auto place = cache.begin(5, soon());
     REQUIRE(place);
     REQUIRE(write_all(place->fd.get(), "hello", "copy"));
-    REQUIRE(cache.keep(*place, "abc"));
-    const UniqueFd image = cache.image("abc");
+    REQUIRE(cache.keep(*place, digest('a')));
+    const UniqueFd image = cache.image(digest('a'));
     REQUIRE(image);
     CHECK(*read_all(image.get(), 100, "copy") == "hello");
     CHECK((::fcntl(image.get(), F_GETFL) & O_ACCMODE) == O_RDONLY);
