@@ -117,6 +117,7 @@ private:
         auto record = text ? unpack_record(*text, image_.info.file_bytes) : std::nullopt;
         if (!record || !record->answer.problem.empty() || record->answer.unread) return false;
         if (!record->copy.empty()) {
+            if (image_.info.root_controlled) return false;  // somebody had it open for writing then
             UniqueFd copy = cache.image(record->copy);
             if (!copy) return false;
             image_.fd = std::move(copy);
