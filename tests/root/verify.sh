@@ -123,6 +123,9 @@ test_the_cache_is_bounded() {
     configure_release 'image cache size' $((2 * mib + 1))
     for i in 1 2 3; do
         signed_image "$TEST_HOME/image-$i.sif"
+        # Of one size, and each of its own content.
+        truncate -s "${mib}M" "$TEST_HOME/image-$i.sif"
+        sif_patch "$TEST_HOME/image-$i.sif" $((mib * 1048576 - 1)) "$i"
         in_image "Berth demo" verified "$TEST_HOME/image-$i.sif"
     done
     check_equal 2 "$(copies)" "copies"
