@@ -185,13 +185,29 @@ test_images_that_others_made() {
     done
 }
 
-# examples/sif_notes.cpp, as a stranger would build it.
-test_the_library_that_is_installed() {
+# build_example NAME PACKAGE: as a stranger would, against what is installed.
+build_example() {
     local flags=() pc
-    pc=$(find "$BERTH_PREFIX/lib" -name berth-sif.pc -printf '%h')
-    read -ra flags <<<"$(PKG_CONFIG_PATH=$pc pkg-config --cflags --libs --static berth-sif)"
-    g++ -std=c++20 -O1 -Wall -Wextra -o "$FILE_TMP/sif-notes" "$BERTH_SOURCE/examples/sif_notes.cpp" "${flags[@]}"
-    install -m 0755 "$FILE_TMP/sif-notes" "$BERTH_TEST_ROOT/sif-notes"
+    pc=$(find "$BERTH_PREFIX/lib" -name "$2.pc" -printf '%h')
+    read -ra flags <<<"$(PKG_CONFIG_PATH=$pc pkg-config --cflags --libs --static "$2")"
+    g++ -std=c++20 -O1 -Wall -Wextra -o "$BERTH_TEST_ROOT/${1//_/-}" "$BERTH_SOURCE/examples/$1.cpp" "${flags[@]}"
+    chmod 0755 "$BERTH_TEST_ROOT/${1//_/-}"
+}
+
+test_signing_with_the_library_that_is_installed() {
+    build_example sif_vouch berth-sif-sign
+    openssl genpkey -algorithm ed25519 -out "$FILE_TMP/vouch.key"
+    openssl pkey -in "$FILE_TMP/vouch.key" -pubout -out "$FILE_TMP/vouch.pub"
+    chown "$TEST_USER:" "$FILE_TMP/vouch.key"
+    install -o "$TEST_USER" -m 0755 "$DEMO" "$TEST_HOME/vouched.sif"
+    check_status 1 as_user "$BERTH_TEST_ROOT/sif-vouch" verify "$TEST_HOME/vouched.sif" "$FILE_TMP/vouch.pub"
+    check_output 'signed by 1 object(s)' as_user "$BERTH_TEST_ROOT/sif-vouch" sign "$TEST_HOME/vouched.sif" "$FILE_TMP/vouch.key"
+    check_match '^verified: ' "$(as_user "$BERTH_TEST_ROOT/sif-vouch" verify "$TEST_HOME/vouched.sif" "$FILE_TMP/vouch.pub")"
+    check_status 0 as_user berth verify --key "$FILE_TMP/vouch.pub" "$TEST_HOME/vouched.sif"
+}
+
+test_the_library_that_is_installed() {
+    build_example sif_notes berth-sif
     check_output 'added as object 1' as_user "$BERTH_TEST_ROOT/sif-notes" "$IMAGE" 'first note'
     check_output 'added as object 2' as_user "$BERTH_TEST_ROOT/sif-notes" "$IMAGE" second
     check_output $'1: Generic/Raw, 10 bytes: first note\n2: Generic/Raw, 6 bytes: second' \
