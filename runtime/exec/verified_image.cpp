@@ -76,8 +76,7 @@ public:
             if (!cache) return std::move(cache).error();
             return verify_copy(*cache, identity);
         }
-        if (answer.problem.empty() && !answer.tree && !image_.info.root_controlled)
-            return Error{Category::system, EPROTO, name_ + ": an answer about its signature does not fit the question"};
+        if (answer.unread || (answer.problem.empty() && !answer.tree && !image_.info.root_controlled)) return misfit();
         use(answer, answer.tree ? Held::hash_tree : Held::unchangeable);
         if (answer.problem.empty() && !identity.empty()) remember(*cache, identity, {answer, ""});
         return {};
@@ -148,13 +147,17 @@ private:
         BERTH_TRY(const auto digest, copy_image(image_.fd.get(), place.fd.get(), image_.info.file_bytes, account_, left(), name_));
         BERTH_TRY(UniqueFd copy, open_at(AT_FDCWD, proc_fd_path(place.fd.get()), O_RDONLY));
         BERTH_TRY(const auto answer, check(copy.get(), true));
-        if (answer.unread) return Error{Category::system, EPROTO, name_ + ": an answer about its signature does not fit the question"};
+        if (answer.unread) return misfit();
         use(answer, Held::copy);
         if (!answer.problem.empty()) return {};
         BERTH_CHECK(cache.keep(place, digest));
         image_.fd = std::move(copy);
         remember(cache, identity, {answer, digest});
         return {};
+    }
+
+    Error misfit() const {
+        return Error{Category::system, EPROTO, name_ + ": the answer about its signature does not fit the question"};
     }
 
     Result<SignatureAnswer> check(int fd, bool whole) const {
