@@ -27,6 +27,13 @@ test_step() {
     check_rows '[0-9]+ tasks?, (image|folder)' 9
 }
 
+test_trust() {
+    check_rows 'berth verify' 4
+    check_rows 'signed' 4
+    check_rows '.*(un)?checked, ' 8
+    check_rows '(mksquashfs|berth build)' 2
+}
+
 test_read() {
     check_rows 'kernel squashfs, ' 20
     check_rows 'FUSE, ' 20

@@ -9,6 +9,7 @@ measure_trust() {
     mkdir -p "$TRUST"
     trust_images "$mib"
     trust_verify "$mib"
+    trust_verify_peer
     trust_start "$mib"
     trust_read "$mib"
     trust_build
@@ -48,8 +49,25 @@ trust_verify() {
     command_add "berth verify, one processor" taskset -c 0 "$berth" verify "$TRUST/signed.sif"
     command_add "berth verify, five objects, one processor" taskset -c 0 "$berth" verify "$TRUST/parts.sif"
     command_add "berth verify, five objects" "$berth" verify "$TRUST/parts.sif"
-    peer_add "apptainer verify" apptainer verify "$TRUST/signed.sif"
     TABLE='-v memory=1' commands_run "openssl dgst -sha256, one processor" --rounds "$(rounds 7 2)" --warm-up 1
+}
+
+# Apptainer as the tests' peer tier has it, and Berth, each with what it takes to become the user.
+trust_verify_peer() {
+    local berth=(setpriv --reuid "$TEST_UID" --regid "$TEST_GID" --clear-groups env HOME="$TEST_HOME" "$BERTH_PREFIX/bin/berth")
+    if ! peer_open || [[ -n $PEER_MISSING ]]; then
+        say "  not measured: apptainer verify: ${PEER_MISSING:-it could not be fetched}"
+        return 0
+    fi
+    "${berth[@]}" key export --armor - >"$TRUST/ann.asc"
+    peer apptainer key import "$TRUST/ann.asc" >/dev/null 2>&1
+    { declare -p PEER TEST_HOME TEST_USER TEST_UID TEST_GID TEST_GROUP_GID; declare -f peer; echo 'peer "$@"'; } >"$BENCH_ROOT/peer-command"
+    say
+    commands_begin
+    command_add "berth verify" "${berth[@]}" verify "$TRUST/signed.sif"
+    command_add "apptainer verify ($(peer_version apptainer))" bash "$BENCH_ROOT/peer-command" apptainer verify "$TRUST/signed.sif"
+    TABLE='-v memory=1' commands_run "berth verify" --rounds "$(rounds 7 2)" --warm-up 1
+    peer_close
 }
 
 trust_start() {
