@@ -65,7 +65,7 @@ TEST_CASE("plan: the smallest one, for a user by the command") {
     decision.driver = Driver::fuse_as_user;
     decision.mount_slave = false;
     const Plan expected{{},
-                        {{Phase::prepare, StartImageServer{32768, 4096}},
+                        {{Phase::prepare, StartImageServer{32768, 4096, std::nullopt}},
                          {Phase::prepare, NewNamespaces{true, 1000, 1001, false}},
                          {Phase::prepare, MountImage{Driver::fuse_as_user, 32768, 4096}},
                          {Phase::prepare, OpenSources{}},
