@@ -41,7 +41,8 @@ berth::Status verify_image(const std::string& path, const std::string& key) {
     if (!fd) return berth::errno_error(path);
     BERTH_TRY(const sif::Image image, sif::Image::open(fd.get(), path));
     sif::VerifyKeys keys;
-    BERTH_TRY(keys.keys.emplace_back(), sif::VerificationKey::from_pem(text_of(key), key));
+    BERTH_TRY(sif::VerificationKey known, sif::VerificationKey::from_pem(text_of(key), key));
+    keys.keys.push_back(std::move(known));
     BERTH_TRY(const sif::VerifyReport report, sif::verify(image, {}, keys));
     if (!report.all_verified()) return berth::Error{berth::Category::denied, 0, report.first_problem()};
     std::printf("verified: %zu objects\n", report.verified.size());

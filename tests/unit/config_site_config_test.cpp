@@ -125,6 +125,16 @@ TEST_CASE("config: the table is consistent") {
     CHECK(find_directive("Mount Dev") == nullptr);
 }
 
+TEST_CASE("config: the image cache") {
+    const auto site = parse("image cache = /scratch/berth\nimage cache size = 18446744073709551615\n", "conf");
+    REQUIRE(site.ok());
+    CHECK(site->image_cache == Setting<std::string>{"/scratch/berth", {"conf", 1}});
+    CHECK(site->image_cache_size == Setting<std::uint64_t>{UINT64_MAX, {"conf", 2}});
+    CHECK_FALSE(parse("image cache = scratch\n", "conf"));
+    CHECK_FALSE(parse("image cache size = 18446744073709551616\n", "conf"));
+    CHECK_FALSE(parse("image cache size = 10G\n", "conf"));
+}
+
 TEST_CASE("config: a yes/no directive in effect reaches its member, with its line") {
     using Flag = Setting<bool> SiteConfig::*;
     const std::map<std::string, Flag> flags = {
@@ -142,6 +152,7 @@ TEST_CASE("config: a yes/no directive in effect reaches its member, with its lin
         {"allow container squashfs", &SiteConfig::allow_container_squashfs},
         {"allow container extfs", &SiteConfig::allow_container_extfs},
         {"allow container dir", &SiteConfig::allow_container_dir},
+        {"require signature", &SiteConfig::require_signature},
     };
     for (const Directive& directive : directives())
         if (directive.in_effect && directive.type == ValueType::boolean)
