@@ -37,6 +37,7 @@ trust_images() {
     as_user "$BERTH_PREFIX/bin/berth" key export --armor - >"$BERTH_PREFIX/etc/berth/global-pgp-public"
     for part in signed parts; do as_user "$BERTH_PREFIX/bin/berth" sign "$TRUST/$part.sif" >/dev/null; done
     as_user "$BERTH_PREFIX/bin/berth" sign --lazy "$TRUST/lazy.sif" >/dev/null
+    sed -i -E '/^ *image cache *=/d' "$BENCH_ROOT/berth.conf"
     printf 'image cache = %s\n' "$BENCH_ROOT/cache" >>"$BENCH_ROOT/berth.conf"
 }
 
