@@ -135,6 +135,13 @@ std::string check_early(int argc, char** argv, const std::optional<std::string>&
     return image ? "" : image.error().message;
 }
 
+/// What `berth doctor` looks for in the file: Slurm compares plugin_version at its start, and says little when it differs.
+struct BuiltFor {
+    char mark[20];
+    unsigned version;
+};
+[[gnu::used, gnu::retain]] const BuiltFor kBuiltFor = {"berth-slurm-version", SLURM_VERSION_NUMBER};
+
 }  // namespace
 
 #pragma GCC visibility push(default)

@@ -1,0 +1,34 @@
+# shellcheck shell=bash
+# berth doctor beside a real Slurm.
+
+setup_file() { slurm_up; }
+teardown_file() { slurm_down; }
+
+doctor() { "$BERTH_PREFIX/bin/berth" doctor "$@"; }
+
+test_a_sound_cluster() {
+    capture doctor
+    check_match "ok +Slurm: $(slurmd -V | awk '{print $2}')" "$CAPTURED_OUT"
+    check_match 'ok +plugin: .*plugstack.conf:1: ' "$CAPTURED_OUT"
+    check_match "ok +plugin's release: built for Slurm " "$CAPTURED_OUT"
+    check_match "ok +plugin's release" "$(SLURM_CONF='' doctor --slurm-conf-dir "$CLUSTER" || true)"
+}
+
+test_what_is_wrong_with_plugstack_conf() {
+    local line
+    line=$(spank_line required)
+    cluster_set_plugstack "$line" "$line"
+    check_match 'fail +plugstack.conf: .* both load the plugin' "$(doctor || true)"
+    cluster_set_plugstack 'optional /usr/lib/other.so'
+    check_match 'fail +plugstack.conf: .*loads no berth_spank.so' "$(doctor || true)"
+    cluster_set_plugstack "$(spank_line optional)"
+    check_match 'warn +plugin: .*' "$(doctor || true)"
+    mkdir "$CLUSTER/plugstack.conf.d"
+    printf '%s\n' "$line" >"$CLUSTER/plugstack.conf.d/berth.conf"
+    cluster_set_plugstack "include $CLUSTER/plugstack.conf.d/*.conf"
+    check_match 'ok +plugin: .*plugstack.conf.d/berth.conf:1: ' "$(doctor || true)"
+    : >"$CLUSTER/oci.conf"
+    check_match 'fail +oci.conf: ' "$(doctor || true)"
+    rm "$CLUSTER/oci.conf"
+    cluster_set_plugstack "$line"
+}

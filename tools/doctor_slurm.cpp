@@ -1,0 +1,166 @@
+// Slurm on this node, for berth doctor.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <glob.h>
+#include <unistd.h>
+
+#include <array>
+#include <cctype>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+
+#include "runtime/base/child.hpp"
+#include "runtime/base/io.hpp"
+#include "runtime/base/text.hpp"
+#include "runtime/config/trusted_file.hpp"
+#include "tools/doctor.hpp"
+
+namespace berth::tools {
+namespace {
+
+constexpr std::chrono::seconds kTime{10};
+constexpr std::size_t kMaxFile = 1U << 20;
+constexpr std::size_t kMaxPlugin = 64U << 20;
+constexpr int kMaxIncludes = 8;  // deep
+
+/// What a command of the shell's prints; nothing when it fails.
+std::optional<std::string> output_of(const std::string& command) {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return std::nullopt;
+    const UniqueFd reading(ends[0]);
+    UniqueFd writing(ends[1]);
+    auto child = Child::spawn("/bin/sh", {"-c", "PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin; { " + command + "; } >&3"}, {writing.get()});
+    writing.reset();
+    if (!child) return std::nullopt;
+    const auto status = child->wait(kTime);
+    if (!status || *status != 0) return std::nullopt;
+    auto text = read_all(reading.get(), 1U << 16, command);
+    if (!text) return std::nullopt;
+    return std::string(trim(split(*text, '\n').front()));
+}
+
+/// A line of plugstack.conf that loads our plugin.
+struct PluginLine {
+    std::string where;
+    std::string plugin;
+    bool required = false;
+};
+
+std::vector<std::string> words_of(const std::string& line) {
+    std::vector<std::string> words;
+    for (auto& word : split(std::string(trim(line.substr(0, line.find('#')))), ' '))
+        if (!trim(word).empty()) words.emplace_back(trim(word));
+    return words;
+}
+
+void read_plugstack(const std::string& file, int depth, std::vector<PluginLine>& found) {
+    const auto text = read_file(file, kMaxFile);
+    if (!text || depth > kMaxIncludes) return;
+    unsigned number = 0;
+    for (const auto& line : split(*text, '\n')) {
+        ++number;
+        std::string spaced = line;
+        for (char& c : spaced)
+            if (c == '\t') c = ' ';
+        const auto words = words_of(spaced);
+        if (words.size() > 1 && words[0] == "include") {
+            glob_t matches{};
+            const std::string pattern = words[1].starts_with('/') ? words[1] : std::filesystem::path(file).parent_path().string() + "/" + words[1];
+            if (::glob(pattern.c_str(), 0, nullptr, &matches) == 0)
+                for (std::size_t i = 0; i < matches.gl_pathc; ++i) read_plugstack(matches.gl_pathv[i], depth + 1, found);
+            ::globfree(&matches);
+        } else if (words.size() > 1 && words[1].ends_with("berth_spank.so")) {
+            found.push_back({file + ":" + std::to_string(number), words[1], words[0] == "required"});
+        }
+    }
+}
+
+/// "22.05" of 0x160500: the releases a plugin was built for and a daemon is of.
+std::string release_of(unsigned version) { return fmt::format("{}.{:02}", version >> 16U, (version >> 8U) & 0xFFU); }
+
+/// The Slurm release that the plugin was built with: behind a mark in the file (spank/berth_spank.cpp), which cannot be
+/// loaded outside of Slurm.
+std::optional<std::string> plugin_release(const std::string& path) {
+    const std::string mark("berth-slurm-version\0", 20);
+    const auto bytes = read_file(path, kMaxPlugin);
+    const auto at = bytes ? bytes->find(mark) : std::string::npos;
+    unsigned version = 0;
+    if (at == std::string::npos || bytes->size() - at < mark.size() + sizeof version) return std::nullopt;
+    std::memcpy(&version, bytes->data() + at + mark.size(), sizeof version);
+    return release_of(version);
+}
+
+std::vector<Finding> examine_plugin(const PluginLine& line, const std::optional<std::string>& slurm) {
+    std::vector<Finding> findings;
+    const auto trusted = config::open_trusted(line.plugin);
+    if (!trusted) {
+        findings.push_back({Health::fail, "plugin", line.where + ": " + trusted.error().message, "name the installed berth_spank.so by its whole path; it and the folders above it must be root's"});
+        return findings;
+    }
+    findings.push_back({line.required ? Health::ok : Health::warn, "plugin", line.where + ": " + line.plugin,
+                        line.required ? "" : "write `required`: a node without the file would run steps outside of containers"});
+    const auto built = plugin_release(line.plugin);
+    if (!built || !slurm) {
+        findings.push_back({Health::warn, "plugin's release", "cannot be told", "see that it was built with this Slurm's headers"});
+    } else if (!slurm->starts_with(*built)) {
+        findings.push_back({Health::fail, "plugin's release", fmt::format("built for Slurm {}, this is {}", *built, *slurm), "build it with this Slurm's headers: -DSLURM_INCLUDE_DIR="});
+    } else {
+        findings.push_back({Health::ok, "plugin's release", "built for Slurm " + *built, ""});
+    }
+    return findings;
+}
+
+std::string folder_of(const std::string& folder) {
+    if (!folder.empty()) return folder;
+    const char* const conf = std::getenv("SLURM_CONF");
+    if (conf != nullptr && conf[0] == '/') return std::filesystem::path(conf).parent_path().string();
+    return "/etc/slurm";
+}
+
+/// Where slurm.conf says that it is, or beside it.
+std::string plugstack_of(const std::string& folder) {
+    const auto text = read_file(folder + "/slurm.conf", kMaxFile);
+    constexpr std::string_view kKey = "plugstackconfig=";
+    for (const auto& line : text ? split(*text, '\n') : std::vector<std::string>{}) {
+        std::string lower(trim(line));
+        for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+        if (lower.starts_with(kKey)) return std::string(trim(trim(line).substr(kKey.size())));
+    }
+    return folder + "/plugstack.conf";
+}
+
+Finding munge() {
+    if (output_of("munge -n | unmunge >/dev/null && echo ok")) return {Health::ok, "munge", "answers", ""};
+    return {Health::fail, "munge", "does not answer", "start munged; Slurm knows nobody without it"};
+}
+
+}  // namespace
+
+std::vector<Finding> examine_slurm(const std::string& folder) {
+    std::vector<Finding> findings;
+    const auto daemon = output_of("slurmd -V 2>/dev/null || srun -V");
+    if (!daemon) {
+        findings.push_back({Health::warn, "Slurm", "neither slurmd nor srun is installed: only the command `berth` can be used here", ""});
+        return findings;
+    }
+    const std::string release = daemon->starts_with("slurm") ? daemon->substr(daemon->find(' ') + 1) : *daemon;
+    findings.push_back({Health::ok, "Slurm", release, ""});
+    findings.push_back(munge());
+    const std::string place = folder_of(folder);
+    std::vector<PluginLine> lines;
+    const std::string plugstack = plugstack_of(place);
+    read_plugstack(plugstack, 0, lines);
+    if (lines.empty())
+        findings.push_back({Health::fail, "plugstack.conf", plugstack + " loads no berth_spank.so: --container is unknown to srun", "add a line: required LIBDIR/berth_spank.so"});
+    if (lines.size() > 1)
+        findings.push_back({Health::fail, "plugstack.conf", lines[0].where + " and " + lines[1].where + " both load the plugin", "leave one of the lines"});
+    for (const auto& line : lines)
+        for (auto& finding : examine_plugin(line, release)) findings.push_back(std::move(finding));
+    if (::access((place + "/oci.conf").c_str(), F_OK) == 0)
+        findings.push_back({Health::fail, "oci.conf", place + "/oci.conf gives --container to Slurm's own OCI support; Berth refuses such steps", "remove it, or do without Berth on this node"});
+    return findings;
+}
+
+}  // namespace berth::tools
