@@ -1,0 +1,226 @@
+#include "runtime/config/ecl.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
+
+#include "runtime/base/text.hpp"
+#include "runtime/config/site_config.hpp"
+
+// Only this file pays for the header. What the file needs nests three deep: the list of groups, one, its fingerprints.
+#define TOML_EXCEPTIONS 0
+#define TOML_HEADER_ONLY 1
+#define TOML_ENABLE_FORMATTERS 0
+#define TOML_MAX_NESTED_VALUES 8
+#include <toml++/toml.h>
+
+namespace berth::config {
+namespace {
+
+constexpr std::size_t kShown = 96;
+/// Keys of thousands of parts nest as deep, and toml++ takes them apart by recursion.
+constexpr std::size_t kLongestLine = 4096;
+constexpr std::array<EclMode, 3> kModes = {EclMode::whitelist, EclMode::whitestrict, EclMode::blacklist};
+constexpr std::array<std::string_view, 3> kTopKeys = {"activated", "execgroup", "legacyinsecure"};
+constexpr std::array<std::string_view, 5> kGroupKeys = {"dirpath", "keyfp", "mode", "recursive", "tagname"};
+
+bool is_control(char c) noexcept {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7F;
+}
+
+bool is_digit(char c) noexcept {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F');
+}
+
+/// A fingerprint as gpg prints it, with or without blanks or "0x", in either case.
+std::optional<std::string> fingerprint(std::string_view text) {
+    std::string digits;
+    for (const char c : text) {
+        if (c == ' ' || c == '\t') continue;
+        digits += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    }
+    if (digits.starts_with("0X")) digits.erase(0, 2);
+    if ((digits.size() != 40 && digits.size() != 64) || !std::ranges::all_of(digits, is_digit)) return std::nullopt;
+    return digits;
+}
+
+/// Why this names no folder, as the end of a sentence that begins with "dirpath".
+std::optional<std::string> invalid_folder(const std::string& path) {
+    const std::string shown = "'" + printable(path, kShown) + "'";
+    if (std::ranges::any_of(path, is_control)) return " " + shown + " holds a control character";
+    if (!path.starts_with('/')) return " " + shown + " is relative; name the folder from the root on";
+    if (std::ranges::count(split(path, '/'), "..") > 0) return " " + shown + " holds '..'; name the folder itself";
+    if (normal_path(path) != path) return " " + shown + " is not normal; write '" + printable(normal_path(path), kShown) + "'";
+    return std::nullopt;
+}
+
+std::optional<unsigned> overlong_line(std::string_view text) {
+    unsigned line = 0;
+    for (const std::string& each : split(text, '\n')) {
+        ++line;
+        if (each.size() > kLongestLine) return line;
+    }
+    return std::nullopt;
+}
+
+/// Fills a reading from the tables of one file.
+class Interpreter {
+public:
+    Interpreter(const std::string& file, EclReading& reading) : file_(file), reading_(reading) {}
+
+    void read(const toml::table& top) {
+        refuse_unknown(top, kTopKeys, "");
+        if (const toml::node* node = top.get("activated")) reading_.ecl.activated = {boolean(*node, "activated"), origin(*node)};
+        if (const toml::node* node = top.get("legacyinsecure"); node != nullptr && boolean(*node, "legacyinsecure"))
+            problem(*node, "legacyinsecure = true: legacy signatures are not supported; sign the images again (berth sign), "
+                           "and write legacyinsecure = false");
+        const toml::node* groups = top.get("execgroup");
+        if (groups == nullptr) return;
+        read_groups(*groups);
+        if (!top.contains("activated"))
+            problem(*groups, "execgroup without activated: write activated = true or activated = false at the top of the file");
+    }
+
+private:
+    static unsigned line_of(const toml::source_region& region) { return static_cast<unsigned>(region.begin.line); }
+    Origin origin(const toml::node& node) const { return {file_, line_of(node.source())}; }
+    void problem(const toml::node& node, std::string message) { reading_.problems.push_back({origin(node), std::move(message)}); }
+
+    void refuse_unknown(const toml::table& table, std::span<const std::string_view> known, const std::string& where) {
+        for (const auto& [key, node] : table) {
+            const std::string_view name = key.str();
+            if (std::ranges::count(known, name) > 0) continue;
+            std::string message = "unknown key '" + printable(name, kShown) + "'" + where;
+            if (const auto nearest = name.size() < kShown ? closest(name, known) : std::nullopt)
+                message += "; did you mean '" + *nearest + "'?";
+            reading_.problems.push_back({{file_, line_of(key.source())}, std::move(message)});
+        }
+    }
+
+    bool boolean(const toml::node& node, const std::string& name) {
+        if (const auto* value = node.as_boolean()) return value->get();
+        problem(node, name + " must be true or false");
+        return false;
+    }
+
+    std::string text(const toml::table& table, const std::string& name) {
+        const toml::node* node = table.get(name);
+        if (node == nullptr) return {};
+        if (const auto* value = node->as_string()) return value->get();
+        problem(*node, name + " must be a text, in quotes");
+        return {};
+    }
+
+    void read_groups(const toml::node& node) {
+        const toml::array* groups = node.as_array();
+        if (groups == nullptr) return problem(node, "execgroup is a list: write [[execgroup]] before each group");
+        for (const toml::node& group : *groups) {
+            if (const toml::table* table = group.as_table())
+                read_group(*table);
+            else
+                problem(group, "execgroup is a list of groups: write [[execgroup]] before each of them");
+        }
+    }
+
+    void read_group(const toml::table& table) {
+        refuse_unknown(table, kGroupKeys, " in a group");
+        EclGroup group;
+        group.origin = origin(table);
+        group.tag = text(table, "tagname");
+        read_mode(table, group);
+        if (const toml::node* node = table.get("recursive")) group.recursive = boolean(*node, "recursive");
+        read_folder(table, group);
+        read_keys(table, group);
+        reading_.ecl.groups.push_back(std::move(group));
+    }
+
+    void read_mode(const toml::table& table, EclGroup& group) {
+        const toml::node* node = table.get("mode");
+        if (node == nullptr) return problem(table, "the group has no mode; write whitelist, whitestrict or blacklist");
+        const std::string word = text(table, "mode");
+        const auto found = std::ranges::find(kModes, word, [](EclMode mode) { return std::string_view(to_string(mode)); });
+        if (found != kModes.end())
+            group.mode = *found;
+        else if (node->is_string())
+            problem(*node, "mode '" + printable(word, kShown) + "' is unknown; write whitelist, whitestrict or blacklist");
+    }
+
+    void read_folder(const toml::table& table, EclGroup& group) {
+        group.folder = text(table, "dirpath");
+        const toml::node& place = table.contains("dirpath") ? *table.get("dirpath") : table;
+        if (group.folder.empty()) {
+            if (group.recursive) problem(place, "recursive = true needs a dirpath: a group without one holds for every folder already");
+        } else if (const auto reason = invalid_folder(group.folder)) {
+            problem(place, "dirpath" + *reason);
+        }
+        const auto [earlier, is_first] = folders_.try_emplace(group.folder, group.origin.line);
+        if (!is_first)
+            problem(place, (group.folder.empty() ? "a group without a dirpath" : "dirpath '" + printable(group.folder, kShown) + "'") +
+                               " stands in the group on line " + std::to_string(earlier->second) + " already; make one group of the two");
+    }
+
+    void read_keys(const toml::table& table, EclGroup& group) {
+        const toml::node* node = table.get("keyfp");
+        const toml::array* keys = node == nullptr ? nullptr : node->as_array();
+        if (node != nullptr && keys == nullptr) return problem(*node, "keyfp must be a list of fingerprints: keyfp = [\"…\"]");
+        if (keys != nullptr)
+            for (const toml::node& key : *keys) read_key(key, group);
+        if (reading_.ecl.activated.value && (keys == nullptr || keys->empty()))
+            problem(node == nullptr ? table : *node, "the group has no keyfp; name the fingerprints of its keys (berth key list)");
+    }
+
+    void read_key(const toml::node& node, EclGroup& group) {
+        const auto* value = node.as_string();
+        if (value == nullptr) return problem(node, "keyfp must hold fingerprints in quotes");
+        if (auto digits = fingerprint(value->get()))
+            group.keys.push_back(std::move(*digits));
+        else
+            problem(node, "keyfp '" + printable(value->get(), kShown) + "' is no fingerprint: those have 40 or 64 hex digits");
+    }
+
+    const std::string& file_;
+    EclReading& reading_;
+    std::map<std::string, unsigned> folders_;  ///< and the lines of their groups
+};
+
+}  // namespace
+
+const char* to_string(EclMode mode) noexcept {
+    switch (mode) {
+        case EclMode::whitelist: return "whitelist";
+        case EclMode::whitestrict: return "whitestrict";
+        case EclMode::blacklist: return "blacklist";
+    }
+    return "?";
+}
+
+EclReading read_ecl(std::string_view text, const std::string& file) {
+    EclReading reading;
+    if (const auto line = overlong_line(text)) {
+        reading.problems.push_back({{file, *line}, "the line is longer than " + std::to_string(kLongestLine) + " bytes; break it, or put one fingerprint a line"});
+        return reading;
+    }
+    const toml::parse_result parsed = toml::parse(text);
+    if (!parsed) {
+        const auto& error = parsed.error();
+        reading.problems.push_back({{file, static_cast<unsigned>(error.source().begin.line)}, printable(error.description(), 512)});
+        return reading;
+    }
+    Interpreter(file, reading).read(parsed.table());
+    std::ranges::stable_sort(reading.problems, {}, [](const Problem& problem) { return problem.where.line; });
+    if (reading.problems.size() > kMaxProblems) {
+        reading.problems.resize(kMaxProblems - 1);
+        reading.problems.push_back({{file, 0}, "too many problems; mend these, then check again"});
+    }
+    return reading;
+}
+
+Result<Ecl> parse_ecl(std::string_view text, const std::string& file) {
+    EclReading reading = read_ecl(text, file);
+    if (!reading.problems.empty()) return reading.problems.front().error();
+    return std::move(reading.ecl);
+}
+
+}  // namespace berth::config
