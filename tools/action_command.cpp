@@ -15,7 +15,7 @@
 #include "runtime/base/install_paths.hpp"
 #include "runtime/base/io.hpp"
 #include "runtime/base/text.hpp"
-#include "runtime/config/site_config.hpp"
+#include "runtime/config/site_policy.hpp"
 #include "runtime/exec/container.hpp"
 #include "runtime/exec/enter.hpp"
 #include "runtime/exec/shell_environment.hpp"
@@ -94,10 +94,10 @@ Result<int> run_container(const Invocation& call) {
     // A caller that ignores it would leave us nothing to wait for; the command has it as the caller did.
     const auto callers_signal = ::signal(SIGCHLD, SIG_DFL);
     const auto environment = environment_of_process();
-    BERTH_TRY(auto site, config::load(call.config.empty() ? install_paths().sysconf + "/berth.conf" : call.config));
+    BERTH_TRY(const auto policy, config::load_policy(call.config.empty() ? install_paths().sysconf + "/berth.conf" : call.config));
     BERTH_TRY(auto job, context_of_process());
     BERTH_TRY(auto side, user_side_of(job));
-    BERTH_TRY(const auto considered, consider(call.request, site, job, *side));
+    BERTH_TRY(const auto considered, consider(call.request, policy, job, *side));
     if (call.request.explain != Explain::off) {
         const bool json = call.request.explain == Explain::json;
         std::fputs((json ? explain_json : explain_text)(considered.decision, considered.plan).c_str(), stdout);
@@ -105,7 +105,7 @@ Result<int> run_container(const Invocation& call) {
     }
     if (considered.decision.refusal) return *considered.decision.refusal;
 
-    BERTH_TRY(const auto prepared, prepare(considered, site, job, *side, -1));
+    BERTH_TRY(const auto prepared, prepare(considered, policy.conf, job, *side, -1));
     side.reset();  // with its process, which the command must not find as a child of its own
     EntryRunner entry(-1, {});
     BERTH_CHECK(run_phase(entry, considered.plan, Phase::enter));

@@ -23,8 +23,14 @@ std::optional<unsigned> as_number(const std::string& text) {
     return value < UINT_MAX ? std::optional(static_cast<unsigned>(value)) : std::nullopt;
 }
 
-/// What the site's `limit container` lists name, as this node knows it. A name that is unknown matches nothing.
-SiteNames look_up(const config::SiteConfig& site) {
+void look_up_path(SiteNames& names, const std::string& path) {
+    const std::unique_ptr<char, void (*)(void*)> resolved(::realpath(path.c_str(), nullptr), std::free);
+    if (resolved) names.paths[path] = resolved.get();
+}
+
+/// What the site's lists name (`limit container`, execgroups), as this node knows it.
+SiteNames look_up(const config::SitePolicy& policy) {
+    const config::SiteConfig& site = policy.conf;
     SiteNames names;
     for (const auto& entry : site.limit_container_owners.value) {
         if (const auto uid = as_number(entry.value)) names.users[entry.value] = *uid;
@@ -34,10 +40,10 @@ SiteNames look_up(const config::SiteConfig& site) {
         if (const auto gid = as_number(entry.value)) names.groups[entry.value] = *gid;
         if (const ::group* found = ::getgrnam(entry.value.c_str())) names.groups[entry.value] = found->gr_gid;
     }
-    for (const auto& entry : site.limit_container_paths.value) {
-        const std::unique_ptr<char, void (*)(void*)> resolved(::realpath(entry.value.c_str(), nullptr), std::free);
-        if (resolved) names.paths[entry.value] = resolved.get();
-    }
+    for (const auto& entry : site.limit_container_paths.value) look_up_path(names, entry.value);
+    if (policy.ecl.activated.value)
+        for (const auto& group : policy.ecl.groups)
+            if (!group.folder.empty()) look_up_path(names, group.folder);
     return names;
 }
 
@@ -104,12 +110,12 @@ JobContext job_context(const Identity& identity) {
 
 bool has_host_privilege() { return ::geteuid() == 0 && may_administer_system(); }
 
-Result<Considered> consider(const Request& request, const config::SiteConfig& site, const JobContext& job, UserSide& side) {
+Result<Considered> consider(const Request& request, const config::SitePolicy& policy, const JobContext& job, UserSide& side) {
     Considered considered;
     BERTH_TRY(considered.image, side.open_image(request.image));
     BERTH_CHECK(describe_image_file(considered.image.fd.get(), considered.image.info));
-    if (wants_signature(request, site)) BERTH_CHECK(verify_image(considered.image, site, job));
-    considered.decision = decide(request, site, look_up(site), job, considered.image.info);
+    if (wants_signature(request, policy)) BERTH_CHECK(verify_image(considered.image, policy, job));
+    considered.decision = decide(request, policy, look_up(policy), job, considered.image.info);
     HostFacts host;
     if (considered.decision.devices == Devices::host) { BERTH_TRY(host.devices, side.usable_devices()); }
     considered.plan = make_plan(considered.decision, considered.image.info, job, host);

@@ -33,7 +33,7 @@ struct Considered {
 
 /// Opens and inspects the image, checks its signatures where that was asked for, decides and plans. A refusal is in the
 /// decision, not an error. Changes nothing but the node's image cache.
-[[nodiscard]] Result<Considered> consider(const Request& request, const config::SiteConfig& site, const JobContext& job,
+[[nodiscard]] Result<Considered> consider(const Request& request, const config::SitePolicy& policy, const JobContext& job,
                                           UserSide& side);
 
 struct Prepared {

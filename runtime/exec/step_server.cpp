@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "runtime/base/wire.hpp"
-#include "runtime/config/site_config.hpp"
+#include "runtime/config/site_policy.hpp"
 #include "runtime/exec/container.hpp"
 #include "runtime/exec/namespaces.hpp"
 #include "runtime/exec/process_identity.hpp"
@@ -19,7 +19,7 @@ constexpr unsigned kLifetimeSeconds = 600;
 
 Result<StepOutcome> outcome_of(const StepRequest& step, int working_directory, const std::string& path, int prepared_namespace) {
     BERTH_TRY(const auto request, request_of(step));
-    BERTH_TRY(const auto site, config::load(step.config));
+    BERTH_TRY(const auto policy, config::load_policy(step.config));
     JobContext job = job_context(step.identity);
     job.launch = Launch::slurm;
     job.privileged = true;
@@ -29,9 +29,9 @@ Result<StepOutcome> outcome_of(const StepRequest& step, int working_directory, c
     job.working_directory = path;
     if (!has_host_privilege())
         return Error{Category::unsupported, EPERM, "slurmstepd lacks CAP_SYS_ADMIN: slurmd must run as root"};
-    BERTH_TRY(const auto account, image_server_account(site));
+    BERTH_TRY(const auto account, image_server_account(policy.conf));
     BERTH_TRY(const auto side, agent_user_side(step.identity, account.first, working_directory));
-    BERTH_TRY(const auto considered, consider(request, site, job, *side));
+    BERTH_TRY(const auto considered, consider(request, policy, job, *side));
     StepOutcome outcome;
     if (request.explain != Explain::off) {
         const bool json = request.explain == Explain::json;
@@ -39,7 +39,7 @@ Result<StepOutcome> outcome_of(const StepRequest& step, int working_directory, c
         return outcome;
     }
     if (considered.decision.refusal) return *considered.decision.refusal;
-    BERTH_TRY(auto prepared, prepare(considered, site, job, *side, prepared_namespace));
+    BERTH_TRY(auto prepared, prepare(considered, policy.conf, job, *side, prepared_namespace));
     for (const auto& planned : considered.plan.steps)
         if (const auto* start = std::get_if<effect::ChangeDirectory>(&planned.effect)) outcome.start = *start;
     outcome.facts = container_facts(considered, job);

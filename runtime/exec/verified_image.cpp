@@ -17,6 +17,7 @@
 #include "runtime/exec/image_cache.hpp"
 #include "runtime/exec/image_copy.hpp"
 #include "runtime/exec/signature_check.hpp"
+#include "runtime/policy/decision.hpp"
 #include "sif/hash_tree.hpp"
 
 namespace berth {
@@ -200,12 +201,12 @@ bool is_callers_own(int fd, const ImageInfo& info) {
 }
 
 /// Without privilege: by the caller, for the caller.
-Status verify_as_caller(OpenedImage& image, SignatureInfo& result, const config::SiteConfig& site, int keyring) {
+Status verify_as_caller(OpenedImage& image, SignatureInfo& result, const config::SitePolicy& policy, int keyring) {
     SignatureCheck check;
     check.image = image.fd.get();
     check.image_path = image.info.path;
     check.site_keyring = keyring;
-    check.users_keys = !site.require_signature.value;
+    check.users_keys = !site_wants_signature(policy);
     check.whole = is_callers_own(image.fd.get(), image.info);
     BERTH_TRY(const auto answer, check_signature(check, image.info.file_bytes, std::chrono::hours{1}));
     result.signers = answer.signers;
@@ -223,7 +224,7 @@ Status verify_as_caller(OpenedImage& image, SignatureInfo& result, const config:
 
 }  // namespace
 
-Status verify_image(OpenedImage& image, const config::SiteConfig& site, const JobContext& job) {
+Status verify_image(OpenedImage& image, const config::SitePolicy& policy, const JobContext& job) {
     SignatureInfo& result = image.info.signature.emplace();
     if (image.info.kind != ImageKind::sif) {
         result.problem = printable(image.info.path, 512) + ": only SIF images carry signatures";
@@ -232,12 +233,12 @@ Status verify_image(OpenedImage& image, const config::SiteConfig& site, const Jo
     auto keyring = config::open_trusted(config::site_keyring_path());
     if (!keyring && keyring.error().number != ENOENT) return std::move(keyring).error();
     const int keys = keyring ? keyring->get() : -1;
-    if (!job.privileged) return verify_as_caller(image, result, site, keys);
+    if (!job.privileged) return verify_as_caller(image, result, policy, keys);
     if (keys < 0) {
         result.problem = config::site_keyring_path() + ": the site has no keys there that an image could be signed by: as root, `berth key import --global FILE`";
         return {};
     }
-    return NodeVerification(image, result, site, keys).run();
+    return NodeVerification(image, result, policy.conf, keys).run();
 }
 
 }  // namespace berth

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "runtime/base/result.hpp"
-#include "runtime/config/site_config.hpp"
+#include "runtime/config/site_policy.hpp"
 #include "runtime/exec/user_side.hpp"
 #include "runtime/policy/inputs.hpp"
 
@@ -13,6 +13,6 @@ namespace berth {
 /// or `signature.tree` is there, or `image.fd` is a copy of root's in the site's image cache.
 /// What was found is used again on this node, for at most an hour, while file and keyring are the same.
 /// Errors: what kept the check from being made (no room in the cache, no time, a broken keyring).
-[[nodiscard]] Status verify_image(OpenedImage& image, const config::SiteConfig& site, const JobContext& job);
+[[nodiscard]] Status verify_image(OpenedImage& image, const config::SitePolicy& policy, const JobContext& job);
 
 }  // namespace berth

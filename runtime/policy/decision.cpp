@@ -7,12 +7,15 @@
 #include <string_view>
 
 #include "runtime/base/text.hpp"
+#include "runtime/policy/ecl_decision.hpp"
 
 namespace berth {
 namespace {
 
+using config::Ecl;
 using config::Origin;
 using config::SiteConfig;
+using config::SitePolicy;
 
 std::string rule_text(const Origin& origin, std::string_view directive, std::string_view value) {
     return fmt::format("{}: {} = {}", origin.to_string(), directive, value);
@@ -118,9 +121,23 @@ const char* reason_of(Held held) noexcept {
     return "?";
 }
 
-void judge_signature(Judge& judge, const Request& request, const SiteConfig& site, const ImageInfo& image) {
-    if (!wants_signature(request, site)) return;
-    const std::string rule = site.require_signature.value ? rule_text("require signature", site.require_signature) : "--verify";
+void judge_execution_control(Judge& judge, const Ecl& ecl, const SiteNames& names, const ImageInfo& image) {
+    const auto verdict = judge_ecl(ecl, names, image);
+    if (!verdict) return;
+    if (verdict->allowed)
+        judge.grant("execution control", verdict->text, verdict->rule);
+    else
+        judge.refuse("execution control", verdict->rule, fmt::format("{} ({})", verdict->text, verdict->rule));
+}
+
+std::string signature_rule(const SitePolicy& policy) {
+    if (policy.conf.require_signature.value) return rule_text("require signature", policy.conf.require_signature);
+    return policy.ecl.activated.value ? rule_text(policy.ecl.activated.origin, "activated", "true") : "--verify";
+}
+
+void judge_signature(Judge& judge, const Request& request, const SitePolicy& policy, const ImageInfo& image) {
+    if (!wants_signature(request, policy)) return;
+    const std::string rule = signature_rule(policy);
     if (!image.signature || !image.signature->problem.empty())
         return judge.refuse("signature", rule,
                             fmt::format("{} ({})", image.signature ? image.signature->problem : printable(image.path) + ": its signatures were not checked", rule));
@@ -287,18 +304,24 @@ const char* to_string(Driver driver) noexcept {
     return "?";
 }
 
-bool wants_signature(const Request& request, const SiteConfig& site) noexcept {
-    return request.verify || site.require_signature.value;
+bool site_wants_signature(const SitePolicy& policy) noexcept {
+    return policy.conf.require_signature.value || policy.ecl.activated.value;
 }
 
-Decision decide(const Request& request, const SiteConfig& site, const SiteNames& names, const JobContext& job,
+bool wants_signature(const Request& request, const SitePolicy& policy) noexcept {
+    return request.verify || site_wants_signature(policy);
+}
+
+Decision decide(const Request& request, const SitePolicy& policy, const SiteNames& names, const JobContext& job,
                 const ImageInfo& image) {
+    const SiteConfig& site = policy.conf;
     Decision decision;
     Judge judge(decision);
     judge_kind(judge, site, image);
     judge_limits(judge, site, names, job, image);
     judge_architecture(judge, job, image);
-    judge_signature(judge, request, site, image);
+    judge_execution_control(judge, policy.ecl, names, image);
+    judge_signature(judge, request, policy, image);
     decision.driver = choose_driver(judge, job, image);
     judge_mounts(judge, decision, request, site);
     judge_home(judge, decision, request, site, job);

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "runtime/base/result.hpp"
-#include "runtime/config/site_config.hpp"
+#include "runtime/config/site_policy.hpp"
 #include "runtime/policy/inputs.hpp"
 #include "runtime/request/request.hpp"
 
@@ -65,10 +65,13 @@ struct Decision {
 };
 
 /// Whether somebody asked that the image's signatures be checked: ImageInfo::signature must then be there.
-[[nodiscard]] bool wants_signature(const Request& request, const config::SiteConfig& site) noexcept;
+[[nodiscard]] bool wants_signature(const Request& request, const config::SitePolicy& policy) noexcept;
+
+/// Whether the site wants it: then its own keys count, and never the user's.
+[[nodiscard]] bool site_wants_signature(const config::SitePolicy& policy) noexcept;
 
 /// Decides. Never fails: a refusal is part of the decision, beside the rulings that led to it.
-[[nodiscard]] Decision decide(const Request& request, const config::SiteConfig& site, const SiteNames& names,
+[[nodiscard]] Decision decide(const Request& request, const config::SitePolicy& policy, const SiteNames& names,
                               const JobContext& job, const ImageInfo& image);
 
 }  // namespace berth

@@ -67,7 +67,7 @@ Result<Status> prepare_until(const Setting& setting, std::size_t fail_at, std::s
     Request request;
     request.image = setting.image;
     request.binds = {{"/usr", "/mnt/usr", true}, {"/etc/hostname", "/mnt/name", false}};
-    BERTH_TRY(const auto considered, consider(request, setting.site, job, *side));
+    BERTH_TRY(const auto considered, consider(request, {setting.site, {}}, job, *side));
     if (considered.decision.refusal) return *considered.decision.refusal;
     if (fail_at == 0) std::printf("driver: %s\n", to_string(considered.decision.driver));
     std::fflush(stdout);

@@ -5,13 +5,13 @@
 #include <catch2/catch.hpp>
 #include <string>
 
-#include "runtime/config/site_config.hpp"
 #include "runtime/policy/decision.hpp"
 #include "runtime/request/options.hpp"
 
 namespace berth::test {
 
 inline const std::string kConf = "/etc/berth/berth.conf";
+inline const std::string kEcl = "/etc/berth/ecl.toml";
 
 inline config::SiteConfig site_of(const std::string& text) {
     auto site = config::parse(text, kConf);
@@ -27,6 +27,7 @@ inline std::string rule_at(unsigned line, const std::string& rule) {
 struct Situation {
     Request request;
     config::SiteConfig site;
+    config::Ecl ecl;
     SiteNames names;
     JobContext job;
     ImageInfo image;
@@ -50,6 +51,12 @@ struct Situation {
         site = site_of(text);
         return *this;
     }
+    Situation& with_ecl(const std::string& text) {
+        auto parsed = config::parse_ecl(text, kEcl);
+        if (!parsed) FAIL(parsed.error().message);
+        ecl = std::move(parsed).value();
+        return *this;
+    }
     Situation& with(std::string_view option, const std::string& value = "") {
         const auto found = std::ranges::find(options(), option, &Option::name);
         REQUIRE(found != options().end());
@@ -61,7 +68,7 @@ struct Situation {
         job.working_directory = working_directory;
         return *this;
     }
-    [[nodiscard]] Decision decide() const { return berth::decide(request, site, names, job, image); }
+    [[nodiscard]] Decision decide() const { return berth::decide(request, {site, ecl}, names, job, image); }
 };
 
 /// Who may ask: a user or root, by the command or under Slurm. Root by the command has privilege, a user has none.

@@ -28,11 +28,11 @@ const effect::StartImageServer* server_of(const Plan& plan) {
 
 TEST_CASE("decision: signatures are looked at only when somebody asks") {
     Situation now;
-    CHECK_FALSE(wants_signature(now.request, now.site));
+    CHECK_FALSE(wants_signature(now.request, {now.site, {}}));
     CHECK_FALSE(now.decide().refusal);
     CHECK(rulings_on(now.decide(), "signature").empty());
-    CHECK(wants_signature(Situation().with("verify").request, now.site));
-    CHECK(wants_signature(now.request, site_of(kRequired)));
+    CHECK(wants_signature(Situation().with("verify").request, {now.site, {}}));
+    CHECK(wants_signature(now.request, {site_of(kRequired), {}}));
 }
 
 TEST_CASE("decision: an image that was not verified is refused to everybody") {
