@@ -5,12 +5,13 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 #include "runtime/base/install_paths.hpp"
 #include "runtime/base/io.hpp"
 #include "runtime/base/text.hpp"
-#include "runtime/config/site_config.hpp"
+#include "runtime/config/site_policy.hpp"
 #include "runtime/config/trusted_file.hpp"
 #include "tools/commands.hpp"
 
@@ -19,6 +20,8 @@ namespace {
 
 using config::Directive;
 using config::DirectiveLine;
+using config::Ecl;
+using config::EclReading;
 using config::Origin;
 using config::Problem;
 using config::Reading;
@@ -38,16 +41,34 @@ Problem file_problem(const Error& error, const std::string& file) {
     return {where, error.message.starts_with(prefix) ? error.message.substr(prefix.size()) : error.message};
 }
 
-/// Reads a file that Berth would refuse for its owner, too, so that a draft can be checked; the refusal is a problem.
-Reading read_site_file(const std::string& file) {
+/// What is read of a file by READ(text, name). A file that Berth would refuse for its owner is read, too, so that a draft
+/// can be checked; the refusal is a problem.
+template <class Found>
+Found read_trusting(const std::string& file, std::size_t limit, Found (*read)(std::string_view, const std::string&)) {
     std::error_code failed;
     const std::string absolute = std::filesystem::absolute(file, failed).string();
     const auto trusted = config::open_trusted(absolute);
-    auto text = read_file(file, config::kMaxFileSize);
-    if (!text) return Reading{{}, {}, {file_problem(trusted ? text.error() : trusted.error(), file)}};
-    Reading reading = config::read(*text, file);
-    if (!trusted) reading.problems.insert(reading.problems.begin(), file_problem(trusted.error(), file));
-    return reading;
+    const auto text = read_file(file, limit);
+    Found found = text ? read(*text, file) : Found{};
+    if (!text) found.problems.push_back(file_problem(trusted ? text.error() : trusted.error(), file));
+    else if (!trusted) found.problems.insert(found.problems.begin(), file_problem(trusted.error(), file));
+    return found;
+}
+
+Reading read_site_file(const std::string& file) { return read_trusting(file, config::kMaxFileSize, config::read); }
+
+/// Nothing where there is no such file.
+std::optional<EclReading> read_ecl_file(const std::string& file) {
+    const auto exists = config::ecl_exists(file);
+    if (!exists) return EclReading{{}, {file_problem(exists.error(), file)}};
+    if (!*exists) return std::nullopt;
+    return read_trusting(file, config::kMaxEclSize, config::read_ecl);
+}
+
+std::string summary(const Ecl& ecl) {
+    if (!ecl.activated.value) return "not activated";
+    if (ecl.groups.empty()) return "activated; without an execgroup no image may run";
+    return fmt::format("activated, {} group{}", ecl.groups.size(), ecl.groups.size() == 1 ? "" : "s");
 }
 
 std::size_t directives_set(const Reading& reading) {
@@ -74,18 +95,22 @@ Json problems_json(const std::vector<Problem>& problems) {
 
 int check(const Arguments& arguments) {
     const Reading reading = read_site_file(arguments.file);
-    const bool ok = reading.problems.empty();
+    const std::string ecl_file = config::ecl_path(arguments.file);
+    const auto ecl = read_ecl_file(ecl_file);
+    std::vector<Problem> problems = reading.problems;
+    if (ecl) problems.insert(problems.end(), ecl->problems.begin(), ecl->problems.end());
     if (arguments.json) {
-        print_json({{"file", arguments.file},
-                    {"ok", ok},
-                    {"directives_set", directives_set(reading)},
-                    {"problems", problems_json(reading.problems)}});
-    } else {
-        for (const Problem& problem : reading.problems) fmt::print("{}\n", problem.to_string());
-        if (ok)
-            fmt::print("{}: ok ({} directives set)\n", Origin{arguments.file, 0}.to_string(), directives_set(reading));
+        Json json{{"file", arguments.file}, {"ok", problems.empty()}, {"directives_set", directives_set(reading)}};
+        if (ecl) json["ecl"] = {{"file", ecl_file}, {"activated", ecl->ecl.activated.value}, {"groups", ecl->ecl.groups.size()}};
+        json["problems"] = problems_json(problems);
+        print_json(json);
+        return problems.empty() ? 0 : kFailure;
     }
-    return ok ? 0 : kFailure;
+    for (const Problem& problem : problems) fmt::print("{}\n", problem.to_string());
+    if (reading.problems.empty())
+        fmt::print("{}: ok ({} directives set)\n", Origin{arguments.file, 0}.to_string(), directives_set(reading));
+    if (ecl && ecl->problems.empty()) fmt::print("{}: ok ({})\n", Origin{ecl_file, 0}.to_string(), summary(ecl->ecl));
+    return problems.empty() ? 0 : kFailure;
 }
 
 /// What a directive is set to: every line of a list, else its one line or the default.
@@ -163,7 +188,7 @@ void add(CLI::App& parent, const std::string& name, const std::string& meaning, 
 void add_config_command(CLI::App& app, int& status) {
     CLI::App* command = app.add_subcommand("config", "Look at the site's configuration");
     command->require_subcommand(1);
-    add(*command, "check", "Say what is wrong with a berth.conf, every problem with its line", check, status);
+    add(*command, "check", "Say what is wrong with a berth.conf and the ecl.toml beside it, every problem with its line", check, status);
     add(*command, "list", "Show every directive, its value and the line that set it", list, status);
 }
 
