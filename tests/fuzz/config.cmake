@@ -1,3 +1,4 @@
 # Text that sites and images write; included by the CMakeLists.txt here.
 berth_fuzz(berth_conf ${CMAKE_CURRENT_SOURCE_DIR}/corpus/berth_conf berth_config berth_base)
+berth_fuzz(ecl ${CMAKE_CURRENT_SOURCE_DIR}/corpus/ecl berth_config berth_base)
 berth_fuzz(environment ${CMAKE_CURRENT_SOURCE_DIR}/corpus/environment berth_environment)
