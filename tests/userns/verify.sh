@@ -29,6 +29,20 @@ test_the_users_own_keys_count_unless_the_site_requires_its_own() {
     check_match 'there are no keys here' "$CAPTURED_ERR"
 }
 
+test_with_a_list_only_the_sites_keys_count() {
+    signed_image "$IMAGE"
+    ecl_up "$(ecl_group all whitelist '' "$(signer)")"
+    capture as_user berth exec "$IMAGE" true
+    local status=$CAPTURED_STATUS
+    rm "$SITE_KEYRING"
+    capture as_user berth exec "$IMAGE" true
+    ecl_down
+    site_keyring_up
+    check_equal 0 "$status" "with the site's key: $CAPTURED_ERR"
+    check_equal 255 "$CAPTURED_STATUS"
+    check_match 'there are no keys here.*ecl.toml:2: \[\[execgroup\]\] all' "$CAPTURED_ERR"
+}
+
 test_what_others_can_change_needs_a_hash_tree() {
     signed_image "$IMAGE"
     chmod 0666 "$IMAGE"
