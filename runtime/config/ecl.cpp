@@ -52,7 +52,8 @@ std::optional<std::string> invalid_folder(const std::string& path) {
     if (std::ranges::any_of(path, is_control)) return " " + shown + " holds a control character";
     if (!path.starts_with('/')) return " " + shown + " is relative; name the folder from the root on";
     if (std::ranges::count(split(path, '/'), "..") > 0) return " " + shown + " holds '..'; name the folder itself";
-    if (normal_path(path) != path) return " " + shown + " is not normal; write '" + printable(normal_path(path), kShown) + "'";
+    if (normal_path(path) != path)
+        return " " + shown + " is not normal; write '" + printable(normal_path(path), kShown) + "'";
     return std::nullopt;
 }
 
@@ -72,21 +73,26 @@ public:
 
     void read(const toml::table& top) {
         refuse_unknown(top, kTopKeys, "");
-        if (const toml::node* node = top.get("activated")) reading_.ecl.activated = {boolean(*node, "activated"), origin(*node)};
+        if (const toml::node* node = top.get("activated"))
+            reading_.ecl.activated = {boolean(*node, "activated"), origin(*node)};
         if (const toml::node* node = top.get("legacyinsecure"); node != nullptr && boolean(*node, "legacyinsecure"))
-            problem(*node, "legacyinsecure = true: legacy signatures are not supported; sign the images again (berth sign), "
-                           "and write legacyinsecure = false");
+            problem(*node,
+                    "legacyinsecure = true: legacy signatures are not supported; sign the images again (berth sign), "
+                    "and write legacyinsecure = false");
         const toml::node* groups = top.get("execgroup");
         if (groups == nullptr) return;
         read_groups(*groups);
         if (!top.contains("activated"))
-            problem(*groups, "execgroup without activated: write activated = true or activated = false at the top of the file");
+            problem(*groups,
+                    "execgroup without activated: write activated = true or activated = false at the top of the file");
     }
 
 private:
     static unsigned line_of(const toml::source_region& region) { return static_cast<unsigned>(region.begin.line); }
     Origin origin(const toml::node& node) const { return {file_, line_of(node.source())}; }
-    void problem(const toml::node& node, std::string message) { reading_.problems.push_back({origin(node), std::move(message)}); }
+    void problem(const toml::node& node, std::string message) {
+        reading_.problems.push_back({origin(node), std::move(message)});
+    }
 
     void refuse_unknown(const toml::table& table, std::span<const std::string_view> known, const std::string& where) {
         for (const auto& [key, node] : table) {
@@ -140,35 +146,42 @@ private:
         const toml::node* node = table.get("mode");
         if (node == nullptr) return problem(table, "the group has no mode; write whitelist, whitestrict or blacklist");
         const std::string word = text(table, "mode");
-        const auto found = std::ranges::find(kModes, word, [](EclMode mode) { return std::string_view(to_string(mode)); });
+        const auto found =
+            std::ranges::find(kModes, word, [](EclMode mode) { return std::string_view(to_string(mode)); });
         if (found != kModes.end())
             group.mode = *found;
         else if (node->is_string())
-            problem(*node, "mode '" + printable(word, kShown) + "' is unknown; write whitelist, whitestrict or blacklist");
+            problem(*node,
+                    "mode '" + printable(word, kShown) + "' is unknown; write whitelist, whitestrict or blacklist");
     }
 
     void read_folder(const toml::table& table, EclGroup& group) {
         group.folder = text(table, "dirpath");
         const toml::node& place = table.contains("dirpath") ? *table.get("dirpath") : table;
         if (group.folder.empty()) {
-            if (group.recursive) problem(place, "recursive = true needs a dirpath: a group without one holds for every folder already");
+            if (group.recursive)
+                problem(place, "recursive = true needs a dirpath: a group without one holds for every folder already");
         } else if (const auto reason = invalid_folder(group.folder)) {
             problem(place, "dirpath" + *reason);
         }
         const auto [earlier, is_first] = folders_.try_emplace(group.folder, group.origin.line);
         if (!is_first)
-            problem(place, (group.folder.empty() ? "a group without a dirpath" : "dirpath '" + printable(group.folder, kShown) + "'") +
-                               " stands in the group on line " + std::to_string(earlier->second) + " already; make one group of the two");
+            problem(place, (group.folder.empty() ? "a group without a dirpath"
+                                                 : "dirpath '" + printable(group.folder, kShown) + "'") +
+                               " stands in the group on line " + std::to_string(earlier->second) +
+                               " already; make one group of the two");
     }
 
     void read_keys(const toml::table& table, EclGroup& group) {
         const toml::node* node = table.get("keyfp");
         const toml::array* keys = node == nullptr ? nullptr : node->as_array();
-        if (node != nullptr && keys == nullptr) return problem(*node, "keyfp must be a list of fingerprints: keyfp = [\"…\"]");
+        if (node != nullptr && keys == nullptr)
+            return problem(*node, "keyfp must be a list of fingerprints: keyfp = [\"…\"]");
         if (keys != nullptr)
             for (const toml::node& key : *keys) read_key(key, group);
         if (reading_.ecl.activated.value && (keys == nullptr || keys->empty()))
-            problem(node == nullptr ? table : *node, "the group has no keyfp; name the fingerprints of its keys (berth key list)");
+            problem(node == nullptr ? table : *node,
+                    "the group has no keyfp; name the fingerprints of its keys (berth key list)");
     }
 
     void read_key(const toml::node& node, EclGroup& group) {
@@ -177,7 +190,8 @@ private:
         if (auto digits = fingerprint(value->get()))
             group.keys.push_back(std::move(*digits));
         else
-            problem(node, "keyfp '" + printable(value->get(), kShown) + "' is no fingerprint: those have 40 or 64 hex digits");
+            problem(node, "keyfp '" + printable(value->get(), kShown) +
+                              "' is no fingerprint: those have 40 or 64 hex digits");
     }
 
     const std::string& file_;
@@ -199,13 +213,16 @@ const char* to_string(EclMode mode) noexcept {
 EclReading read_ecl(std::string_view text, const std::string& file) {
     EclReading reading;
     if (const auto line = overlong_line(text)) {
-        reading.problems.push_back({{file, *line}, "the line is longer than " + std::to_string(kLongestLine) + " bytes; break it, or put one fingerprint a line"});
+        reading.problems.push_back({{file, *line},
+                                    "the line is longer than " + std::to_string(kLongestLine) +
+                                        " bytes; break it, or put one fingerprint a line"});
         return reading;
     }
     const toml::parse_result parsed = toml::parse(text);
     if (!parsed) {
         const auto& error = parsed.error();
-        reading.problems.push_back({{file, static_cast<unsigned>(error.source().begin.line)}, printable(error.description(), 512)});
+        reading.problems.push_back(
+            {{file, static_cast<unsigned>(error.source().begin.line)}, printable(error.description(), 512)});
         return reading;
     }
     Interpreter(file, reading).read(parsed.table());

@@ -40,7 +40,8 @@ Result<Ecl> load_ecl(const std::string& path) {
     const auto text = read_trusted(path, kMaxEclSize);
     if (text) return parse_ecl(*text, path);
     if (text.error().number != ENOENT) return text.error();
-    return Error{Category::config, ENOENT, Origin{path}.to_string() + ": leads nowhere; mend the link, or remove it where no list is wanted"};
+    return Error{Category::config, ENOENT,
+                 Origin{path}.to_string() + ": leads nowhere; mend the link, or remove it where no list is wanted"};
 }
 
 Result<SitePolicy> load_policy(const std::string& berth_conf) {

@@ -12,6 +12,7 @@
 #include "runtime/base/text.hpp"
 #include "runtime/exec/mounts.hpp"
 #include "runtime/exec/verified_image.hpp"
+#include "runtime/policy/ecl_decision.hpp"
 #include "sif/names.hpp"
 
 namespace berth {
@@ -114,8 +115,10 @@ Result<Considered> consider(const Request& request, const config::SitePolicy& po
     Considered considered;
     BERTH_TRY(considered.image, side.open_image(request.image));
     BERTH_CHECK(describe_image_file(considered.image.fd.get(), considered.image.info));
-    if (wants_signature(request, policy)) BERTH_CHECK(verify_image(considered.image, policy, job));
-    considered.decision = decide(request, policy, look_up(policy), job, considered.image.info);
+    const SiteNames names = look_up(policy);
+    if (wants_signature(request, policy) && !refuses_whoever_signed(policy.ecl, names, considered.image.info))
+        BERTH_CHECK(verify_image(considered.image, policy, job));
+    considered.decision = decide(request, policy, names, job, considered.image.info);
     HostFacts host;
     if (considered.decision.devices == Devices::host) { BERTH_TRY(host.devices, side.usable_devices()); }
     considered.plan = make_plan(considered.decision, considered.image.info, job, host);

@@ -17,13 +17,17 @@ using config::EclMode;
 
 constexpr std::size_t kShown = 200;
 
-std::string rule_text(const Ecl& ecl) { return ecl.activated.origin.to_string() + ": activated = true"; }
+std::string rule_text(const Ecl& ecl) {
+    return ecl.activated.origin.to_string() + ": activated = true";
+}
 
 std::string rule_text(const EclGroup& group) {
     return group.origin.to_string() + ": [[execgroup]]" + (group.tag.empty() ? "" : " " + printable(group.tag, 64));
 }
 
-EclVerdict refused(std::string rule, std::string why) { return {false, std::move(rule), std::move(why)}; }
+EclVerdict refused(std::string rule, std::string why) {
+    return {false, std::move(rule), std::move(why)};
+}
 
 /// With every link resolved where this node could: a folder that is not there holds no image.
 const std::string& folder_of(const EclGroup& group, const SiteNames& names) {
@@ -65,7 +69,8 @@ bool is_same_key(std::string_view a, std::string_view b) {
 }
 
 const ImageSigner* signer_with(const SignatureInfo& signature, const std::string& key) {
-    const auto found = std::ranges::find_if(signature.signers, [&](const ImageSigner& signer) { return is_same_key(signer.key, key); });
+    const auto found = std::ranges::find_if(signature.signers,
+                                            [&](const ImageSigner& signer) { return is_same_key(signer.key, key); });
     return found == signature.signers.end() ? nullptr : &*found;
 }
 
@@ -81,22 +86,34 @@ std::string shown(const std::vector<std::string>& keys) {
 
 EclVerdict judge_whitelist(const EclGroup& group, const SignatureInfo& signature, const std::string& path) {
     for (const std::string& key : group.keys)
-        if (const ImageSigner* signer = signer_with(signature, key)) return {true, rule_text(group), "on the whitelist: " + shown(*signer)};
-    return refused(rule_text(group), fmt::format("{}: none of its signers may release images for this folder: have it signed with one of {}", path, shown(group.keys)));
+        if (const ImageSigner* signer = signer_with(signature, key))
+            return {true, rule_text(group), "on the whitelist: " + shown(*signer)};
+    return refused(
+        rule_text(group),
+        fmt::format("{}: none of its signers may release images for this folder: have it signed with one of {}", path,
+                    shown(group.keys)));
 }
 
 EclVerdict judge_whitestrict(const EclGroup& group, const SignatureInfo& signature, const std::string& path) {
     std::vector<std::string> missing;
-    std::ranges::copy_if(group.keys, std::back_inserter(missing), [&](const std::string& key) { return signer_with(signature, key) == nullptr; });
+    std::ranges::copy_if(group.keys, std::back_inserter(missing),
+                         [&](const std::string& key) { return signer_with(signature, key) == nullptr; });
     if (!missing.empty())
-        return refused(rule_text(group), fmt::format("{}: images in this folder need the signature of every key of the group: have it signed with {}, too", path, shown(missing)));
-    return {true, rule_text(group), fmt::format("signed with each of {} keys of the strict whitelist", group.keys.size())};
+        return refused(
+            rule_text(group),
+            fmt::format("{}: images in this folder need the signature of every key of the group: have it signed "
+                        "with {}, too",
+                        path, shown(missing)));
+    return {true, rule_text(group),
+            fmt::format("signed with each of {} keys of the strict whitelist", group.keys.size())};
 }
 
 EclVerdict judge_blacklist(const EclGroup& group, const SignatureInfo& signature, const std::string& path) {
     for (const std::string& key : group.keys)
         if (const ImageSigner* signer = signer_with(signature, key))
-            return refused(rule_text(group), fmt::format("{}: signed by {}, whose images this site does not run from this folder", path, shown(*signer)));
+            return refused(rule_text(group),
+                           fmt::format("{}: signed by {}, whose images this site does not run from this folder", path,
+                                       shown(*signer)));
     return {true, rule_text(group), "no signer is on the blacklist"};
 }
 
@@ -104,7 +121,8 @@ EclVerdict judge_group(const EclGroup& group, const ImageInfo& image, const std:
     if (!image.signature) return refused(rule_text(group), path + ": its signatures were not checked");
     const SignatureInfo& signature = *image.signature;
     if (!signature.problem.empty()) return refused(rule_text(group), signature.problem);
-    if (signature.signers.empty() || group.keys.empty()) return refused(rule_text(group), path + ": there is no key to judge it by");
+    if (signature.signers.empty() || group.keys.empty())
+        return refused(rule_text(group), path + ": there is no key to judge it by");
     switch (group.mode) {
         case EclMode::whitelist: return judge_whitelist(group, signature, path);
         case EclMode::whitestrict: return judge_whitestrict(group, signature, path);
@@ -113,23 +131,48 @@ EclVerdict judge_group(const EclGroup& group, const ImageInfo& image, const std:
     return refused(rule_text(group), path + ": the group has no mode");
 }
 
+/// The group that decides, or the refusal that holds whoever has signed.
+struct Place {
+    const EclGroup* group = nullptr;
+    EclVerdict refusal;
+};
+
+Place place_of(const Ecl& ecl, const SiteNames& names, const ImageInfo& image, const std::string& path) {
+    const auto nowhere = [](std::string rule, std::string why) {
+        return Place{nullptr, refused(std::move(rule), std::move(why))};
+    };
+    if (image.kind != ImageKind::sif)
+        return nowhere(rule_text(ecl), path +
+                                           ": only SIF images carry signatures, and this site runs signed ones alone: "
+                                           "`berth build` makes a SIF image, `berth sign` signs it");
+    // A path that does not begin at the root belongs to no folder that the site could have named.
+    if (!image.path.starts_with('/'))
+        return nowhere(rule_text(ecl), path + ": the image lies in no folder of this node's");
+    const auto slash = image.path.rfind('/');
+    const std::string folder = slash == 0 ? "/" : image.path.substr(0, slash);
+    const auto groups = closest_groups(ecl, names, folder);
+    if (groups.empty())
+        return nowhere(rule_text(ecl), fmt::format("{}: this site runs no images from {}; {}", path, printable(folder),
+                                                   folders_of(ecl)));
+    if (groups.size() > 1)
+        return nowhere(
+            rule_text(*groups[1]),
+            fmt::format("{}: two groups name its folder, this one and that of {}: the site must make one of them", path,
+                        rule_text(*groups[0])));
+    return {groups[0], {}};
+}
+
 }  // namespace
 
 std::optional<EclVerdict> judge_ecl(const Ecl& ecl, const SiteNames& names, const ImageInfo& image) {
     if (!ecl.activated.value) return std::nullopt;
     const std::string path = printable(image.path);
-    if (image.kind != ImageKind::sif)
-        return refused(rule_text(ecl), path + ": only SIF images carry signatures, and this site runs signed ones alone: `berth build` makes a SIF image, `berth sign` signs it");
-    const auto slash = image.path.rfind('/');
-    // A path that does not begin at the root belongs to no folder that the site could have named.
-    if (!image.path.starts_with('/')) return refused(rule_text(ecl), path + ": the image lies in no folder of this node's");
-    const std::string folder = slash == 0 ? "/" : image.path.substr(0, slash);
-    const auto groups = closest_groups(ecl, names, folder);
-    if (groups.empty())
-        return refused(rule_text(ecl), fmt::format("{}: this site runs no images from {}; {}", path, printable(folder), folders_of(ecl)));
-    if (groups.size() > 1)
-        return refused(rule_text(*groups[1]), fmt::format("{}: two groups name its folder, this one and that of {}: the site must make one of them", path, rule_text(*groups[0])));
-    return judge_group(*groups[0], image, path);
+    Place place = place_of(ecl, names, image, path);
+    return place.group == nullptr ? std::move(place.refusal) : judge_group(*place.group, image, path);
+}
+
+bool refuses_whoever_signed(const Ecl& ecl, const SiteNames& names, const ImageInfo& image) {
+    return ecl.activated.value && place_of(ecl, names, image, image.path).group == nullptr;
 }
 
 }  // namespace berth

@@ -1,4 +1,5 @@
-// ecl.toml from hostile bytes: every reading ends in a list that keeps its promises, or in problems that can be printed.
+// ecl.toml from hostile bytes: every reading ends in a list that keeps its promises, or in problems that can be
+// printed.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -20,7 +21,8 @@ bool is_fingerprint(const std::string& key) {
 }
 
 bool is_folder(const std::string& path) {
-    return path.empty() || (path.starts_with('/') && berth::normal_path(path) == path && path.find('\0') == std::string::npos);
+    return path.empty() ||
+           (path.starts_with('/') && berth::normal_path(path) == path && path.find('\0') == std::string::npos);
 }
 
 void check_list(const berth::config::Ecl& ecl, unsigned lines) {

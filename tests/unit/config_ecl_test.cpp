@@ -45,17 +45,22 @@ TEST_CASE("ecl: a whole file, as Singularity has them") {
         "  tagname = \"group1\"\n"
         "  mode = \"whitelist\"\n"
         "  dirpath = \"/apps/one\"\n"
-        "  keyfp = [\"" + kA + "\", \"" + kB + "\"]\n"
+        "  keyfp = [\"" +
+        kA + "\", \"" + kB +
+        "\"]\n"
         "[[execgroup]]\n"
         "  tagname = \"group2\"\n"
         "  mode = \"whitestrict\"\n"
         "  dirpath = \"/apps\"\n"
         "  recursive = true\n"
-        "  keyfp = [\n    \"" + kA + "\",  # Ann\n    \"" + kB + "\",\n  ]\n"
+        "  keyfp = [\n    \"" +
+        kA + "\",  # Ann\n    \"" + kB +
+        "\",\n  ]\n"
         "\n"
         "[[execgroup]]\n"
         "  mode = \"blacklist\"\n"
-        "  keyfp = [\"" + kB + "\"]\n");
+        "  keyfp = [\"" +
+        kB + "\"]\n");
     CHECK(ecl.activated == Setting<bool>{true, {kFile, 2}});
     REQUIRE(ecl.groups.size() == 3);
     CHECK(ecl.groups[0] == EclGroup{"group1", EclMode::whitelist, "/apps/one", false, {kA, kB}, {kFile, 5}});
@@ -64,7 +69,10 @@ TEST_CASE("ecl: a whole file, as Singularity has them") {
 }
 
 TEST_CASE("ecl: what switches nothing on") {
-    for (const std::string text : {"", "\n", "# nothing\n", "activated = false\n", "\xEF\xBB\xBF" "activated = false\r\n", "legacyinsecure = false\n"}) {
+    for (const std::string text : {"", "\n", "# nothing\n", "activated = false\n",
+                                   "\xEF\xBB\xBF"
+                                   "activated = false\r\n",
+                                   "legacyinsecure = false\n"}) {
         INFO(printable(text));
         CHECK_FALSE(good(text).activated.value);
         CHECK(good(text).groups.empty());
@@ -91,8 +99,9 @@ TEST_CASE("ecl: spellings of a fingerprint") {
     }
     const std::string longer = kA + "0123456789ABCDEF01234567";
     CHECK(good(group(kMode + "keyfp = [\"" + longer + "\"]\n")).groups[0].keys == std::vector{longer});
-    for (const std::string& text : {std::string(), kA.substr(1), kA + "0", longer + "00", longer.substr(2), "G" + kA.substr(1), "0x0x" + kA,
-                                    "0x" + kA.substr(2), kA.substr(24), kA.substr(0, 39) + "\\u0000", kA.substr(0, 20) + "-" + kA.substr(20)}) {
+    for (const std::string& text :
+         {std::string(), kA.substr(1), kA + "0", longer + "00", longer.substr(2), "G" + kA.substr(1), "0x0x" + kA,
+          "0x" + kA.substr(2), kA.substr(24), kA.substr(0, 39) + "\\u0000", kA.substr(0, 20) + "-" + kA.substr(20)}) {
         INFO(text);
         const auto parsed = parse_ecl(group(kMode + "keyfp = [\"" + kB + "\",\n\"" + text + "\"]\n"), kFile);
         REQUIRE_FALSE(parsed.ok());
@@ -136,7 +145,8 @@ TEST_CASE("ecl: everything else is refused, with its line") {
         {group(kMode + kKeys + "recursive = 1\ndirpath = \"/a\"\n"), 5, "recursive must be true or false"},
         // Modes.
         {group(kKeys), 2, "the group has no mode"},
-        {group(kKeys + "mode = \"Whitelist\"\n"), 4, "mode 'Whitelist' is unknown; write whitelist, whitestrict or blacklist"},
+        {group(kKeys + "mode = \"Whitelist\"\n"), 4,
+         "mode 'Whitelist' is unknown; write whitelist, whitestrict or blacklist"},
         {group(kKeys + "mode = \"\"\n"), 4, "mode '' is unknown"},
         {group(kKeys + "mode = true\n"), 4, "mode must be a text"},
         // Folders.
@@ -151,9 +161,13 @@ TEST_CASE("ecl: everything else is refused, with its line") {
         {group(kMode + kKeys + "dirpath = [\"/a\"]\n"), 5, "dirpath must be a text"},
         {group(kMode + kKeys + "recursive = true\n"), 2, "recursive = true needs a dirpath"},
         {group(kMode + kKeys + "recursive = true\ndirpath = \"\"\n"), 6, "recursive = true needs a dirpath"},
-        {group(kMode + kKeys + "dirpath = \"/a\"\n[[execgroup]]\n" + kMode + kKeys + "dirpath = \"/a\"\n"), 9, "dirpath '/a' stands in the group on line 2 already"},
-        {group(kMode + kKeys + "dirpath = \"/a\"\n[[execgroup]]\nrecursive = true\n" + kMode + kKeys + "dirpath = \"/a\"\n"), 10, "on line 2 already"},
-        {group(kMode + kKeys + "[[execgroup]]\n" + kMode + kKeys), 5, "a group without a dirpath stands in the group on line 2 already"},
+        {group(kMode + kKeys + "dirpath = \"/a\"\n[[execgroup]]\n" + kMode + kKeys + "dirpath = \"/a\"\n"), 9,
+         "dirpath '/a' stands in the group on line 2 already"},
+        {group(kMode + kKeys + "dirpath = \"/a\"\n[[execgroup]]\nrecursive = true\n" + kMode + kKeys +
+               "dirpath = \"/a\"\n"),
+         10, "on line 2 already"},
+        {group(kMode + kKeys + "[[execgroup]]\n" + kMode + kKeys), 5,
+         "a group without a dirpath stands in the group on line 2 already"},
         // Keys.
         {group(kMode), 2, "the group has no keyfp"},
         {group(kMode + "keyfp = []\n"), 4, "the group has no keyfp"},
@@ -166,14 +180,15 @@ TEST_CASE("ecl: everything else is refused, with its line") {
         const auto parsed = parse_ecl(each.text, kFile);
         REQUIRE_FALSE(parsed.ok());
         CHECK(parsed.error().category == Category::config);
-        CHECK_THAT(parsed.error().message, Contains(kFile + ":" + std::to_string(each.line) + ": " ));
+        CHECK_THAT(parsed.error().message, Contains(kFile + ":" + std::to_string(each.line) + ": "));
         CHECK_THAT(parsed.error().message, Contains(each.message));
         CHECK(printable(parsed.error().message, 4096) == parsed.error().message);
     }
 }
 
 TEST_CASE("ecl: a check finds every problem, in the order of the lines") {
-    const EclReading reading = read_ecl("wrong = 1\nactivated = true\n[[execgroup]]\nmode = \"x\"\ndirpath = \"a\"\nkeyfp = [\"1\", \"2\"]\n", kFile);
+    const EclReading reading = read_ecl(
+        "wrong = 1\nactivated = true\n[[execgroup]]\nmode = \"x\"\ndirpath = \"a\"\nkeyfp = [\"1\", \"2\"]\n", kFile);
     std::vector<unsigned> lines;
     for (const Problem& problem : reading.problems) lines.push_back(problem.where.line);
     CHECK(lines == std::vector<unsigned>{1, 4, 5, 6, 6});
@@ -187,7 +202,8 @@ TEST_CASE("ecl: a check finds every problem, in the order of the lines") {
 TEST_CASE("ecl: deep nesting is refused, and no stack is used up by it") {
     std::string deep = "a";
     while (deep.size() < 4000) deep += ".a";
-    for (const std::string& text : {deep + " = 1\n", "[" + deep + "]\n", "[[" + deep + "]]\n", "[" + deep + "]\n" + deep + " = {" + deep.substr(0, 2001) + " = 1}\n"}) {
+    for (const std::string& text : {deep + " = 1\n", "[" + deep + "]\n", "[[" + deep + "]]\n",
+                                    "[" + deep + "]\n" + deep + " = {" + deep.substr(0, 2001) + " = 1}\n"}) {
         CHECK_FALSE(parse_ecl(text.substr(0, 4095) + "\n", kFile).ok());
         CHECK_FALSE(parse_ecl(text, kFile).ok());
     }
