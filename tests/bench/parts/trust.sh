@@ -66,7 +66,7 @@ trust_verify_peer() {
     say
     commands_begin
     command_add "berth verify" "${berth[@]}" verify "$TRUST/signed.sif"
-    command_add "apptainer verify ($(peer_version apptainer))" bash "$BENCH_ROOT/peer-command" apptainer verify "$TRUST/signed.sif"
+    command_add "apptainer verify" bash "$BENCH_ROOT/peer-command" apptainer verify "$TRUST/signed.sif"
     TABLE='-v memory=1' commands_run "berth verify" --rounds "$(rounds 7 2)" --warm-up 1
     peer_close
 }
