@@ -107,15 +107,15 @@ test_the_folder_in_a_namespace_of_the_users() {
 
 # While steps start in it, the image is replaced by another one, which somebody else has signed.
 test_replaced_all_the_time() {
-    local round out good=0 refused=0 mine=$DATA/ok/mine mover
+    local round out good=0 refused=0 mine=$DATA/ok/mine
     install -d -o "$TEST_USER" "$mine"
     ecl_up "$(ecl_group mine whitelist "$mine" "$ANN")"
     install -o "$TEST_USER" "$OTHER" "$EVIL"
     sign_as eve "$EVIL"
     install -o "$TEST_USER" "$DATA/ok/good.sif" "$mine/a.sif"
     (become_user sh -c "cd $mine && while :; do for f in $EVIL $DATA/ok/good.sif; do cp \$f new && mv new a.sif; done; done") &
-    mover=$!
-    trap 'kill "$mover" 2>/dev/null || true' EXIT
+    MOVER=$!
+    trap 'kill "$MOVER" 2>/dev/null || true' EXIT
     for ((round = 0; round < 30; round++)); do
         out=$(step "$mine/a.sif" grep ^NAME= /etc/os-release 2>/dev/null) || true
         case $out in
@@ -124,7 +124,7 @@ test_replaced_all_the_time() {
             *) fail "round $round: the container held: $out" ;;
         esac
     done
-    kill "$mover"
+    kill "$MOVER"
     printf '%s as signed, %s refused\n' "$good" "$refused"
     ((good > 0)) || fail "never once the good image: the attack shows nothing"
     check_clean

@@ -53,7 +53,7 @@ test_root_is_bound_too() {
 }
 
 test_a_wrong_file_stops_steps_and_not_the_node() {
-    ecl_write 'activated = true' '[[execgroup]]' 'mode = "graylist"'
+    ecl_write 'activated = true' '[[execgroup]]' 'mode = "graylist"' "keyfp = [\"$ANN\"]"
     refused "$APPS/ann.sif" "ecl.toml:3: mode 'graylist' is unknown"
     check_status 0 as_user srun true
     check_clean
