@@ -13,6 +13,10 @@
 #define TOML_HEADER_ONLY 1
 #define TOML_ENABLE_FORMATTERS 0
 #define TOML_MAX_NESTED_VALUES 8
+// Its assertions end the process for a file that is merely wrong ("[[[" in 3.3, mended by tomlplusplus pull request
+// 301), and with NDEBUG and clang are promises to the compiler instead. The parser itself refuses such a file.
+#undef NDEBUG
+#define TOML_ASSERT(expression) static_assert(true)
 #include <toml++/toml.h>
 
 namespace berth::config {
@@ -57,11 +61,39 @@ std::optional<std::string> invalid_folder(const std::string& path) {
     return std::nullopt;
 }
 
-std::optional<unsigned> overlong_line(std::string_view text) {
+/// Outside of quotes and comments toml++ 3.3 runs into undefined behaviour where it looks whether a character beyond
+/// ASCII is a blank (is_non_ascii_horizontal_whitespace), and behind a line's end in a text of several lines.
+const char* unsafe_in(std::string_view line) {
+    char quote = 0;
+    for (std::size_t i = 0; i < line.size(); ++i) {
+        const char c = line[i];
+        if (quote != 0) {
+            if (c == '\\' && quote == '"') ++i;
+            if (c == quote) quote = 0;
+        } else if (c == '"' || c == '\'') {
+            quote = c;
+            if (line.substr(i, 3) == std::string(3, c))
+                return "a text of several lines begins here; write it in one line";
+        } else if (c == '#') {
+            return nullptr;
+        } else if (static_cast<unsigned char>(c) >= 0x80) {
+            return "only ASCII may stand outside of quotes and comments";
+        }
+    }
+    return nullptr;
+}
+
+/// What toml++ is not given to read.
+std::optional<Problem> unreadable(std::string_view text, const std::string& file) {
+    if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
     unsigned line = 0;
     for (const std::string& each : split(text, '\n')) {
         ++line;
-        if (each.size() > kLongestLine) return line;
+        if (each.size() > kLongestLine)
+            return Problem{{file, line},
+                           "the line is longer than " + std::to_string(kLongestLine) +
+                               " bytes; break it, or put one fingerprint a line"};
+        if (const char* const reason = unsafe_in(each)) return Problem{{file, line}, reason};
     }
     return std::nullopt;
 }
@@ -212,10 +244,8 @@ const char* to_string(EclMode mode) noexcept {
 
 EclReading read_ecl(std::string_view text, const std::string& file) {
     EclReading reading;
-    if (const auto line = overlong_line(text)) {
-        reading.problems.push_back({{file, *line},
-                                    "the line is longer than " + std::to_string(kLongestLine) +
-                                        " bytes; break it, or put one fingerprint a line"});
+    if (auto problem = unreadable(text, file)) {
+        reading.problems.push_back(std::move(*problem));
         return reading;
     }
     const toml::parse_result parsed = toml::parse(text);

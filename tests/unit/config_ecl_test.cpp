@@ -83,6 +83,12 @@ TEST_CASE("ecl: what switches nothing on") {
     CHECK(good("activated = true\n").groups.empty());
 }
 
+TEST_CASE("ecl: texts and comments may hold any character") {
+    const Ecl ecl = good(group("# f\xC3\xBCr\n" + kMode + kKeys + "tagname = \"\\\"\xC3\xBC#\"  # \xC3\xBC\ndirpath = '/\xC3\xBC\\'\n"));
+    CHECK(ecl.groups[0].tag == "\"\xC3\xBC#");
+    CHECK(ecl.groups[0].folder == "/\xC3\xBC\\");
+}
+
 TEST_CASE("ecl: a group may stand in a line") {
     const Ecl ecl = good("activated = true\nexecgroup = [\n{mode = \"blacklist\", keyfp = [\"" + kA + "\"]}]\n");
     REQUIRE(ecl.groups.size() == 1);
@@ -122,6 +128,13 @@ TEST_CASE("ecl: everything else is refused, with its line") {
         {"activated = true\nactivated = false\n", 2, ""},
         {"activated = true\n[[execgroup\n", 2, ""},
         {"activated\n", 1, ""},
+        {"\n\xEF\xB9\xBF = 1\n", 2, "only ASCII may stand outside"},
+        {"activated = \xC3\xBC\n", 1, "only ASCII may stand outside"},
+        {"activated = true # \xC3\xBC\n'it\\' = \xC3\xBC\n", 2, "only ASCII may stand outside"},
+        {group(kMode + kKeys + "tagname = \"\"\"x\n\"\"\"\n"), 5, "several lines"},
+        {group(kMode + kKeys + "tagname = '''x'''\n"), 5, "several lines"},
+        {"[[[execgroup]]]\n", 1, ""},
+        {"activated = true\n[[=\n", 2, ""},
         {"# \x01\nactivated = true\n", 1, ""},
         {"activated = true\n# \xff\n", 2, ""},
         {"# fine\n" + std::string(5000, '#') + "\n", 2, "longer than 4096 bytes"},
