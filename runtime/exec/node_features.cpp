@@ -1,5 +1,6 @@
 #include "runtime/exec/node_features.hpp"
 
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -41,6 +42,8 @@ Status try_user_namespace(uid_t uid, gid_t gid) {
     BERTH_TRY(auto sockets, socket_pair());
     BERTH_TRY(auto child, Child::fork([&] {
                   Status made = ::geteuid() == 0 ? become({uid, gid, {}}) : Status();
+                  // Who became another user may not write to his own /proc files until he says that he is no secret.
+                  ::prctl(PR_SET_DUMPABLE, 1);
                   if (made) made = make_namespaces({true, uid, gid, true});
                   static_cast<void>(send_message(sockets.second.get(), made ? "" : made.error().message));
                   return 0;
