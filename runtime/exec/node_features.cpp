@@ -45,13 +45,13 @@ Status try_user_namespace(uid_t uid, gid_t gid) {
                   // Who became another user may not write to his own /proc files until he says that he is no secret.
                   ::prctl(PR_SET_DUMPABLE, 1);
                   if (made) made = make_namespaces({true, uid, gid, true});
-                  static_cast<void>(send_message(sockets.second.get(), made ? "" : made.error().message));
+                  static_cast<void>(send_message(sockets.second.get(), made ? "ok" : made.error().message));
                   return 0;
               }));
     sockets.second.reset();
     BERTH_TRY(const auto answer, receive_message(sockets.first.get(), kTime));
     static_cast<void>(child.wait(kTime));
-    if (answer.data.empty()) return {};
+    if (answer.data == "ok") return {};
     return Error{Category::unsupported, 0, answer.data};
 }
 
