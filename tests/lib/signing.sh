@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# A signer, and the site's keyring. Sourced after fixtures.sh; the signer's secret key is the test user's.
+# A signer, the site's keyring, and certificates. Sourced after fixtures.sh; the signer's secret key is the test user's.
 
 # signing_up: makes the user's key, the site's keyring with it, and an empty image cache; for setup_file.
 signing_up() {
@@ -88,3 +88,22 @@ ecl_write() {
 
 # As it is installed.
 ecl_down() { install -m 0644 "$BERTH_SOURCE/conf/ecl.toml" "${ECL:-$BERTH_PREFIX/etc/berth/ecl.toml}"; }
+
+# certificates FOLDER KEY: root.crt, middle.crt below it, and for the key KEY leaf.crt, which may sign code, and server.crt,
+# which may not.
+certificates() {
+    local PEM=$1 key=$2 ids='subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n'
+    openssl ecparam -name prime256v1 -genkey -noout -out "$PEM/root.key"
+    openssl req -x509 -new -key "$PEM/root.key" -days 30 -subj /CN=root -addext keyUsage=critical,keyCertSign -out "$PEM/root.crt"
+    openssl ecparam -name prime256v1 -genkey -noout -out "$PEM/middle.key"
+    certificate middle middle root "${ids}basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n"
+    certificate leaf "$key" middle "${ids}keyUsage=critical,digitalSignature\nextendedKeyUsage=codeSigning\n"
+    certificate server "$key" middle "${ids}keyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth\n"
+}
+
+# certificate NAME KEY ISSUER EXTENSIONS, in PEM
+certificate() {
+    openssl req -new -key "$PEM/$2.key" -subj "/CN=$1" -out "$PEM/$1.csr"
+    openssl x509 -req -in "$PEM/$1.csr" -CA "$PEM/$3.crt" -CAkey "$PEM/$3.key" -CAcreateserial -days 30 \
+        -extfile <(printf '%b' "$4") -out "$PEM/$1.crt" 2>/dev/null
+}

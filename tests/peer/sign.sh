@@ -9,7 +9,7 @@ setup_file() {
     PEM=$TEST_HOME/pem
     as_user mkdir "$PEM"
     pem_keys
-    certificates
+    certificates "$PEM" p256
     chown -R "$TEST_USER:" "$PEM"
     as_user berth key newpair --algorithm ed25519 --name Ann --email ann@example.org --password '' >/dev/null
     quiet "$FILE_TMP/newpair" peer apptainer key newpair -N Bob -E bob@example.org -C '' -P '' -b 2048
@@ -43,23 +43,6 @@ pem_keys() {
     local key
     for key in "$PEM"/*.key; do openssl pkey -in "$key" -pubout -out "${key%.key}.pub"; done
 } 2>/dev/null
-
-# A root, an authority below it, and a certificate for signing with the key "p256".
-certificates() {
-    local ids='subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n'
-    openssl ecparam -name prime256v1 -genkey -noout -out "$PEM/root.key"
-    openssl req -x509 -new -key "$PEM/root.key" -days 30 -subj /CN=root -addext keyUsage=critical,keyCertSign -out "$PEM/root.crt"
-    openssl ecparam -name prime256v1 -genkey -noout -out "$PEM/middle.key"
-    certificate middle middle root "${ids}basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n"
-    certificate leaf p256 middle "${ids}keyUsage=critical,digitalSignature\nextendedKeyUsage=codeSigning\n"
-}
-
-# certificate NAME KEY ISSUER EXTENSIONS
-certificate() {
-    openssl req -new -key "$PEM/$2.key" -subj "/CN=$1" -out "$PEM/$1.csr"
-    openssl x509 -req -in "$PEM/$1.csr" -CA "$PEM/$3.crt" -CAkey "$PEM/$3.key" -CAcreateserial -days 30 \
-        -extfile <(printf '%b' "$4") -out "$PEM/$1.crt" 2>/dev/null
-}
 
 sign() { as_user berth sign "$@" "$IMAGE"; }
 verify() { as_user berth verify "$@" "$IMAGE"; }

@@ -6,7 +6,7 @@ setup_file() {
     PEM=$FILE_TMP/pem
     mkdir "$PEM"
     pem_keys
-    certificates
+    certificates "$PEM" one
     chmod -R a+rX "$FILE_TMP"
     as_user berth key newpair --algorithm ed25519 --name Ann --email ann@example.org --password '' >/dev/null
     FINGERPRINT=$(as_user berth key list --json | sed -n 's/.*"fingerprint": "\([0-9A-F]*\)".*/\1/p')
@@ -27,24 +27,6 @@ pem_keys() {
     done
     openssl pkey -in "$PEM/one.key" -aes256 -passout pass:word -out "$PEM/locked.key"
     chown "$TEST_USER:" "$PEM"/*.key
-}
-
-# A root, an authority below it, and the certificate of "one".
-certificates() {
-    local ids='subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n'
-    openssl ecparam -name prime256v1 -genkey -noout -out "$PEM/root.key"
-    openssl req -x509 -new -key "$PEM/root.key" -days 30 -subj /CN=root -addext keyUsage=critical,keyCertSign -out "$PEM/root.crt"
-    openssl ecparam -name prime256v1 -genkey -noout -out "$PEM/middle.key"
-    certificate middle middle root "${ids}basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n"
-    certificate leaf one middle "${ids}keyUsage=critical,digitalSignature\nextendedKeyUsage=codeSigning\n"
-    certificate server one middle "${ids}keyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth\n"
-}
-
-# certificate NAME KEY ISSUER EXTENSIONS
-certificate() {
-    openssl req -new -key "$PEM/$2.key" -subj "/CN=$1" -out "$PEM/$1.csr"
-    openssl x509 -req -in "$PEM/$1.csr" -CA "$PEM/$3.crt" -CAkey "$PEM/$3.key" -CAcreateserial -days 30 \
-        -extfile <(printf '%b' "$4") -out "$PEM/$1.crt" 2>/dev/null
 }
 
 sign() { as_user berth sign "$@" "$IMAGE"; }
