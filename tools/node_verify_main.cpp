@@ -1,7 +1,7 @@
 // berth-verify: tells the process that starts a container whether the image is signed by a key that is known here. It has
 // the image open, is nobody of importance (the image server's user, under root), and says its answer over a socket.
 //
-//     berth-verify NAME [--site-keyring] [--whole] [--users-keys FOLDER]
+//     berth-verify NAME [--site-keyring] [--whole [--no-tree]] [--users-keys FOLDER]
 //
 // NAME stands for the image in messages. Descriptors: 3 the socket, 4 the image, 5 (with --site-keyring) the site's keyring.
 #include <sys/prctl.h>
@@ -38,6 +38,7 @@ struct Arguments {
     std::string name;
     bool site_keyring = false;
     bool whole = false;
+    bool no_tree = false;
     std::optional<std::string> users_keys;
 };
 
@@ -48,6 +49,7 @@ Arguments parse(int argc, char** argv) {
         const std::string_view word = argv[i];
         if (word == "--site-keyring") arguments.site_keyring = true;
         if (word == "--whole") arguments.whole = true;
+        if (word == "--no-tree") arguments.no_tree = true;
         if (word == "--users-keys" && i + 1 < argc) arguments.users_keys = argv[++i];
     }
     return arguments;
@@ -105,7 +107,12 @@ Result<SignatureAnswer> check(const Arguments& arguments) {
     sif::VerifyKeys keys;
     keys.openpgp = std::move(verifier);
     sif::VerifyRequest request;
-    request.lazy = true;
+    const auto group = primary.descriptor.group_number();
+    if (!group) return problem(arguments.name + ": its primary partition belongs to no group, so that no signature covers it");
+    if (arguments.no_tree)
+        request.groups = {*group};
+    else
+        request.lazy = true;
     request.only_lazily = !arguments.whole;
     request.threads = kThreads;
     BERTH_TRY(const auto report, sif::verify(image, request, keys));

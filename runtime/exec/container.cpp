@@ -24,7 +24,20 @@ std::optional<unsigned> as_number(const std::string& text) {
     return value < UINT_MAX ? std::optional(static_cast<unsigned>(value)) : std::nullopt;
 }
 
+/// Whether every folder and link that the path names is root's, so that nobody else decides where it leads.
+bool is_roots_path(const std::string& path) {
+    for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
+        struct stat st {};
+        if (::lstat(path.substr(0, end).c_str(), &st) != 0 || st.st_uid != 0) return false;
+        if (!S_ISLNK(st.st_mode) && (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) return false;
+        if (end == std::string::npos) return true;
+    }
+}
+
+/// Links are followed only where they are root's; any other path stands for itself.
 void look_up_path(SiteNames& names, const std::string& path) {
+    names.paths[path] = path;
+    if (!is_roots_path(path)) return;
     const std::unique_ptr<char, void (*)(void*)> resolved(::realpath(path.c_str(), nullptr), std::free);
     if (resolved) names.paths[path] = resolved.get();
 }

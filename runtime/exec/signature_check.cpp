@@ -48,7 +48,8 @@ Status settle(const std::pair<uid_t, gid_t>& account) {
 std::vector<std::string> arguments_of(const SignatureCheck& check) {
     std::vector<std::string> arguments{printable(check.image_path, 512)};
     if (check.site_keyring >= 0) arguments.emplace_back("--site-keyring");
-    if (check.whole) arguments.emplace_back("--whole");
+    if (check.reading != ImageReading::tree) arguments.emplace_back("--whole");
+    if (check.reading == ImageReading::whole) arguments.emplace_back("--no-tree");
     if (!check.users_keys) return arguments;
     arguments.emplace_back("--users-keys");
     // Its environment is empty.

@@ -14,15 +14,20 @@
 
 namespace berth {
 
+/// How an image may be verified.
+enum class ImageReading {
+    tree,           ///< by its hash tree alone; without one the answer is `unread`
+    tree_or_whole,  ///< by its hash tree where there is one, else by reading every byte
+    whole           ///< by reading every byte: what will be mounted without the tree
+};
+
 /// What is checked, by whom, with which keys. Descriptors are borrowed.
 struct SignatureCheck {
     int image = -1;
     std::string image_path;  ///< for messages
     int site_keyring = -1;   ///< the file's contents are the keys of the site; -1: it has none
     bool users_keys = false;  ///< the keys of the user's own keyring count too
-    /// Read every byte of the image's group, where no hash tree vouches for its partition. Without: such an image is
-    /// answered with `unread`.
-    bool whole = false;
+    ImageReading reading = ImageReading::tree;
     /// Root starts the process as this user, in a mount namespace whose /tmp is its own. Without: it runs as the caller.
     std::optional<std::pair<uid_t, gid_t>> run_as;
 };

@@ -28,6 +28,7 @@ namespace {
 
 constexpr std::size_t kMaxAccountFileBytes = 1U << 20;
 constexpr std::size_t kMaxScripts = 64;
+constexpr std::size_t kMaxMountinfo = 64U << 20;
 constexpr std::size_t kMaxDevices = 48;
 constexpr std::string_view kSquashfsMagic = "hsqs";
 constexpr std::string_view kSifMagic = "SIF_MAGIC";
@@ -83,6 +84,15 @@ bool is_site_file_system(const struct statfs& fs) {
         OVERLAYFS_SUPER_MAGIC, NFS_SUPER_MAGIC, 0x2FC12FC1 /* zfs */, 0x0BD00BD0 /* lustre */, 0x47504653 /* gpfs */,
         0x00C36400 /* ceph */, 0x19830326 /* beegfs */, RAMFS_MAGIC};
     return std::find(kTypes.begin(), kTypes.end(), static_cast<unsigned long>(fs.f_type)) != kTypes.end();
+}
+
+/// The kernel names a file of a mount that was detached as if the mount's root were the root: such a name says nothing.
+bool is_on_attached_mount(int fd) {
+    struct statx info {};
+    if (::statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &info) != 0 || (info.stx_mask & STATX_MNT_ID) == 0) return false;
+    const auto mounts = read_file("/proc/self/mountinfo", kMaxMountinfo);
+    const std::string wanted = std::to_string(info.stx_mnt_id) + " ";
+    return mounts && (mounts->starts_with(wanted) || mounts->find("\n" + wanted) != std::string::npos);
 }
 
 bool is_on_site_file_system(int fd) {
@@ -293,6 +303,7 @@ Status describe_image_file(int fd, ImageInfo& info) {
     struct stat st {};
     if (::fstat(fd, &st) != 0) return errno_error("image");
     BERTH_TRY(info.path, path_of_fd(fd));
+    if (!is_on_attached_mount(fd)) return image_error(info.path, "lies on a file system that is not mounted here (any more)");
     const bool folder = S_ISDIR(st.st_mode);
     if (folder != (info.kind == ImageKind::directory) || (!folder && !S_ISREG(st.st_mode)))
         return image_error(info.path, "changed while it was opened");

@@ -56,7 +56,7 @@ std::optional<Record> unpack_record(const std::string& data, std::uint64_t file_
     Unpacker unpacker(data);
     auto answer = unpack_answer(unpacker.text(), file_bytes);
     std::string copy = unpacker.text();
-    if (!answer || !unpacker.complete() || (!copy.empty() && !is_digest(copy))) return std::nullopt;
+    if (!answer || !unpacker.complete() || (!copy.empty() && (!is_digest(copy) || answer->tree))) return std::nullopt;
     return Record{std::move(answer).value(), std::move(copy)};
 }
 
@@ -71,7 +71,7 @@ public:
         auto cache = open_cache();
         const std::string identity = cache ? identity_of_image() : "";
         if (!identity.empty() && use_record(*cache, identity)) return {};
-        BERTH_TRY(const SignatureAnswer answer, check(image_.fd.get(), image_.info.root_controlled));
+        BERTH_TRY(const SignatureAnswer answer, check(image_.fd.get(), image_.info.root_controlled ? ImageReading::tree_or_whole : ImageReading::tree));
         if (answer.unread && !image_.info.root_controlled) {
             // Without a folder for copies, and time to make one, there is nothing that could be verified.
             if (!cache) return std::move(cache).error();
@@ -147,8 +147,9 @@ private:
     Status fill(const ImageCache& cache, const ImageCache::Place& place, const std::string& identity) {
         BERTH_TRY(const auto digest, copy_image(image_.fd.get(), place.fd.get(), image_.info.file_bytes, account_, left(), name_));
         BERTH_TRY(UniqueFd copy, open_at(AT_FDCWD, proc_fd_path(place.fd.get()), O_RDONLY));
-        BERTH_TRY(const auto answer, check(copy.get(), true));
-        if (answer.unread) return misfit();
+        BERTH_TRY(const auto answer, check(copy.get(), ImageReading::whole));
+        // It is mounted without a tree: whatever the file has become since the first check, its every byte was read.
+        if (answer.unread || answer.tree) return misfit();
         use(answer, Held::copy);
         if (!answer.problem.empty()) return {};
         BERTH_CHECK(cache.keep(place, digest));
@@ -161,12 +162,12 @@ private:
         return Error{Category::system, EPROTO, name_ + ": the answer about its signature does not fit the question"};
     }
 
-    Result<SignatureAnswer> check(int fd, bool whole) const {
+    Result<SignatureAnswer> check(int fd, ImageReading reading) const {
         SignatureCheck check;
         check.image = fd;
         check.image_path = image_.info.path;
         check.site_keyring = keyring_;
-        check.whole = whole;
+        check.reading = reading;
         check.run_as = account_;
         return check_signature(check, image_.info.file_bytes, left());
     }
@@ -207,10 +208,11 @@ Status verify_as_caller(OpenedImage& image, SignatureInfo& result, const config:
     check.image_path = image.info.path;
     check.site_keyring = keyring;
     check.users_keys = !site_wants_signature(policy);
-    check.whole = is_callers_own(image.fd.get(), image.info);
+    const bool own = is_callers_own(image.fd.get(), image.info);
+    check.reading = own ? ImageReading::tree_or_whole : ImageReading::tree;
     BERTH_TRY(const auto answer, check_signature(check, image.info.file_bytes, std::chrono::hours{1}));
     result.signers = answer.signers;
-    if (answer.unread || (answer.problem.empty() && !answer.tree && !check.whole))
+    if (answer.unread || (answer.problem.empty() && !answer.tree && !own))
         result.problem = printable(image.info.path, 512) + ": others could change it after a check: copy it to a file of your own, or have it signed with `berth sign --lazy`";
     else
         result.problem = answer.problem;

@@ -88,6 +88,22 @@ test_rewritten_in_place_and_copied() { attack direct good; }
 test_rewritten_through_a_mapping_and_copied() { attack mapped good; }
 test_rewritten_in_place_with_a_hash_tree() { attack direct lazy; }
 test_rewritten_through_a_mapping_with_a_hash_tree() { attack mapped lazy; }
+# While it is looked at for the first time it is signed as a whole, and the copy that is made of it holds a hash tree, which
+# vouches for a partition that nobody has read.
+test_swapped_for_one_with_a_hash_tree() {
+    local image=$TEST_HOME/target.sif round out good=0
+    install -o "$TEST_USER" -m 0755 "$FILE_TMP/good.sif" "$image"
+    rewriting direct "$image" "$FILE_TMP/good.sif" "$FILE_TMP/lazy-evil.sif"
+    trap 'kill "$REWRITER" 2>/dev/null || true' EXIT
+    for ((round = 0; round < SWAP_ROUNDS; round++)); do
+        out=$(cd / && "$BERTH_PREFIX/bin/berth" exec --verify "$image" grep ^NAME= /etc/os-release 2>/dev/null) || true
+        [[ $out != *Evil* ]] || fail "round $round: $out"
+        [[ $out != *demo* ]] || good=$((good + 1))
+    done
+    kill "$REWRITER"
+    ((good > 0)) || fail "never once as it was signed: the attack shows nothing"
+}
+
 test_replaced_by_rename() {
     SWAP_ROUNDS=$((SWAP_ROUNDS / 2))
     attack rename good
