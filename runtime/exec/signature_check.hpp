@@ -28,7 +28,8 @@ struct SignatureCheck {
     int site_keyring = -1;   ///< the file's contents are the keys of the site; -1: it has none
     bool users_keys = false;  ///< the keys of the user's own keyring count too
     ImageReading reading = ImageReading::tree;
-    /// Root starts the process as this user, in a mount namespace whose /tmp is its own. Without: it runs as the caller.
+    /// Root starts the process as this user, in namespaces of its own (make_checkers_namespaces()).
+    /// Without: it runs as the caller.
     std::optional<std::pair<uid_t, gid_t>> run_as;
 };
 

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "runtime/base/checked.hpp"
-#include "runtime/base/install_paths.hpp"
 #include "runtime/base/io.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/base/text.hpp"
@@ -73,7 +72,6 @@ public:
         if (!identity.empty() && use_record(*cache, identity)) return {};
         BERTH_TRY(const SignatureAnswer answer, check(image_.fd.get(), image_.info.root_controlled ? ImageReading::tree_or_whole : ImageReading::tree));
         if (answer.unread && !image_.info.root_controlled) {
-            // Without a folder for copies, and time to make one, there is nothing that could be verified.
             if (!cache) return std::move(cache).error();
             return verify_copy(*cache, identity);
         }
