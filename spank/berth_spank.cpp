@@ -125,7 +125,7 @@ std::string check_early(int argc, char** argv, const std::optional<std::string>&
     for (const auto& [name, value] : berth::slurm::option_values()) {
         for (const auto& option : table) {
             if (option.slurm_name != name && option.slurm_alias != name) continue;
-            if (auto status = option.apply(request, value); !status) return "--" + name + ": " + status.error().message;
+            if (auto status = give(request, option, value); !status) return "--" + name + ": " + status.error().message;
         }
     }
     if (native && native->empty()) return "--container is empty: name an image, or \"none\" to run without a container";

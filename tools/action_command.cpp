@@ -146,7 +146,7 @@ int perform(Invocation& call, std::vector<std::string> words) {
 void add_option(CLI::App& command, const Option& option, Request& request, std::string& failure, std::string& optional_value) {
     const std::string name = "--" + std::string(option.name);
     const auto apply = [&option, &request, &failure](const std::string& value) {
-        if (auto status = option.apply(request, value); !status && failure.empty()) failure = status.error().message;
+        if (auto status = give(request, option, value); !status && failure.empty()) failure = status.error().message;
         return true;
     };
     if (!option.takes_argument()) {
@@ -182,7 +182,7 @@ void add_action(CLI::App& app, int& status, Action action, const char* name, con
     command->callback([command, call, failure, optional_values, &status] {
         for (const auto& [option, value] : *optional_values)
             if (!value.empty() && failure->empty())
-                if (auto applied = option->apply(call->request, value == kNoValue ? "" : value); !applied) *failure = applied.error().message;
+                if (auto applied = give(call->request, *option, value == kNoValue ? "" : value); !applied) *failure = applied.error().message;
         if (!failure->empty()) {
             std::fprintf(stderr, "berth: %s\n", failure->c_str());
             status = kFailure;

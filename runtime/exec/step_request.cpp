@@ -12,7 +12,7 @@ Result<Request> request_of(const StepRequest& step) {
         for (const Option& option : options())
             if (option.slurm_name == name || (!option.slurm_alias.empty() && option.slurm_alias == name)) found = &option;
         if (found == nullptr) return Error{Category::internal, 0, "unknown option --" + printable(name)};
-        if (auto status = found->apply(request, value); !status) return std::move(status).error().within("--" + name);
+        if (auto status = give(request, *found, value); !status) return std::move(status).error().within("--" + name);
     }
     request.image = step.image;
     return request;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <limits>
 
 #include "runtime/base/text.hpp"
 
@@ -12,6 +14,9 @@ constexpr std::size_t kMaxPathBytes = 4095;  // PATH_MAX less the NUL: longer ca
 constexpr std::size_t kMaxBinds = 128;       // one descriptor each travels between Berth's processes
 
 Error usage(std::string message) { return Error{Category::usage, 0, std::move(message)}; }
+
+constexpr std::size_t kMaxGids = 64;
+constexpr std::size_t kMaxLabelBytes = 4000;  // less than a page, which is what procfs takes
 
 Status check_path(std::string_view what, std::string_view path) {
     if (path.empty()) return usage(std::string(what) + " is empty");
@@ -142,6 +147,83 @@ Status apply_verify(Request& request, std::string_view) {
     return {};
 }
 
+Status apply_add_caps(Request& request, std::string_view value) {
+    BERTH_TRY(const auto set, parse_capabilities(value));
+    request.add_capabilities |= set;
+    return {};
+}
+
+Status apply_drop_caps(Request& request, std::string_view value) {
+    BERTH_TRY(const auto set, parse_capabilities(value));
+    request.drop_capabilities |= set;
+    return {};
+}
+
+Status apply_keep_privs(Request& request, std::string_view) {
+    request.keep_privileges = true;
+    return {};
+}
+
+Status apply_no_privs(Request& request, std::string_view) {
+    request.no_privileges = true;
+    return {};
+}
+
+/// The highest id means "unchanged" to setresuid(2) and its kin, and is none.
+std::optional<uid_t> parse_id(std::string_view text) {
+    uid_t id = 0;
+    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), id);
+    if (failed != std::errc{} || end != text.data() + text.size() || id == std::numeric_limits<uid_t>::max()) return std::nullopt;
+    return id;
+}
+
+Status apply_security_gids(SecurityRequest& security, std::string_view value) {
+    std::vector<gid_t> gids;
+    for (const auto& each : split(value, ':')) {
+        const auto gid = parse_id(each);
+        if (!gid) return usage("security gid '" + printable(each) + "' is not a number");
+        gids.push_back(*gid);
+        if (gids.size() > kMaxGids) return usage("security gid: more than " + std::to_string(kMaxGids) + " groups");
+    }
+    security.gids = std::move(gids);
+    return {};
+}
+
+/// A name for a security module: one word of printable ASCII.
+Status apply_security_label(std::optional<std::string>& label, const std::string& kind, std::string_view value) {
+    const bool odd = std::any_of(value.begin(), value.end(), [](char c) { return c <= ' ' || c > '~'; });
+    if (value.empty() || value.size() > kMaxLabelBytes || odd)
+        return usage("security " + kind + " '" + printable(value) + "' is not a label: expected one word");
+    label = value;
+    return {};
+}
+
+Status apply_security(Request& request, std::string_view value) {
+    SecurityRequest& security = request.security;
+    for (const auto& item : list_items(value)) {
+        const auto colon = item.find(':');
+        const std::string kind = item.substr(0, colon);
+        const std::string argument = colon == std::string::npos ? "" : item.substr(colon + 1);
+        if (kind == "seccomp") {
+            BERTH_CHECK(check_path("the seccomp profile's path", argument));
+            security.seccomp = argument;
+        } else if (kind == "apparmor") {
+            BERTH_CHECK(apply_security_label(security.apparmor, kind, argument));
+        } else if (kind == "selinux") {
+            BERTH_CHECK(apply_security_label(security.selinux, kind, argument));
+        } else if (kind == "uid") {
+            security.uid = parse_id(argument);
+            if (!security.uid) return usage("security uid '" + printable(argument) + "' is not a number");
+        } else if (kind == "gid") {
+            BERTH_CHECK(apply_security_gids(security, argument));
+        } else {
+            return usage("security '" + printable(kind) + "' is not known: expected seccomp:FILE, apparmor:PROFILE, selinux:CONTEXT, "
+                         "uid:N or gid:N[:N…]");
+        }
+    }
+    return {};
+}
+
 Status apply_explain(Request& request, std::string_view value) {
     if (value.empty() || value == "text")
         request.explain = Explain::text;
@@ -173,6 +255,15 @@ constexpr std::array kOptions = {
            "set a variable in the container (NAME alone: the host's value)", Scope::everywhere, apply_env},
     Option{"verify", "container-verify", "", "", "run the image only if it is signed by a key that is known here",
            Scope::everywhere, apply_verify},
+    Option{"add-caps", "container-add-caps", "", "CAP,…", "capabilities that the site lets you have", Scope::everywhere,
+           apply_add_caps},
+    Option{"drop-caps", "container-drop-caps", "", "CAP,…", "capabilities that the command must not have", Scope::everywhere,
+           apply_drop_caps},
+    Option{"keep-privs", "container-keep-privs", "", "", "root only: keep every capability", Scope::everywhere, apply_keep_privs},
+    Option{"no-privs", "container-no-privs", "", "", "no capabilities, for root too", Scope::everywhere, apply_no_privs},
+    Option{"security", "container-security", "", "KIND:VALUE,…",
+           "confine the command: seccomp:FILE, apparmor:PROFILE, selinux:CONTEXT; root only: uid:N, gid:N[:N…]", Scope::everywhere,
+           apply_security},
     Option{"explain", "container-explain", "", "[text|json]", "print what would be decided and done, and do nothing",
            Scope::everywhere, apply_explain},
 };
@@ -189,6 +280,12 @@ std::string environment_name(const Option& option) {
     return name;
 }
 
+Status give(Request& request, const Option& option, std::string_view value) {
+    BERTH_CHECK(option.apply(request, value));
+    if (std::find(request.given.begin(), request.given.end(), option.name) == request.given.end()) request.given.emplace_back(option.name);
+    return {};
+}
+
 Status apply_environment(Request& request, std::span<const std::string> environment) {
     for (const Option& option : options()) {
         if (option.scope == Scope::slurm_only) continue;
@@ -198,7 +295,7 @@ Status apply_environment(Request& request, std::span<const std::string> environm
         if (entry == environment.end()) continue;
         const std::string_view value = std::string_view(*entry).substr(prefix.size());
         if (option.needs_argument() ? value.empty() : means_no(value)) continue;
-        if (auto status = option.apply(request, value); !status)
+        if (auto status = give(request, option, value); !status)
             return std::move(status).error().within(environment_name(option));
     }
     return {};

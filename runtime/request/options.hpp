@@ -37,6 +37,9 @@ struct Option {
 /// The environment variable of an option: "no-home" → "BERTH_NO_HOME".
 [[nodiscard]] std::string environment_name(const Option& option);
 
+/// Applies one option that the user gave, and notes its name in Request::given.
+[[nodiscard]] Status give(Request& request, const Option& option, std::string_view value);
+
 /// Applies the BERTH_* variables of `environment` ("NAME=VALUE" entries): the weakest source, so first.
 /// A flag's variable counts when it is neither empty nor "0", "no" or "false".
 [[nodiscard]] Status apply_environment(Request& request, std::span<const std::string> environment);

@@ -1,9 +1,13 @@
 // What the user asked for: options and arguments as plain data. Nothing here is trusted or decided.
 #pragma once
 
+#include <sys/types.h>
+
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "runtime/base/capabilities.hpp"
 
 namespace berth {
 
@@ -36,6 +40,15 @@ struct EnvironmentChange {
     std::optional<std::string> value;
 };
 
+/// --security: what confines the command further, and (root only) whom it runs as.
+struct SecurityRequest {
+    std::optional<std::string> seccomp;   ///< a profile's path as given
+    std::optional<std::string> apparmor;  ///< a profile's name
+    std::optional<std::string> selinux;   ///< a context
+    std::optional<uid_t> uid;
+    std::vector<gid_t> gids;  ///< the first is the primary one; empty: not given
+};
+
 struct Request {
     std::string image;  ///< a path as given; "" or "none": no container
     std::vector<BindRequest> binds;
@@ -45,7 +58,13 @@ struct Request {
     Environment environment = Environment::inherit;
     std::vector<EnvironmentChange> environment_changes;
     bool verify = false;  ///< only an image that is signed by a key known here may run
+    CapabilitySet add_capabilities = 0;
+    CapabilitySet drop_capabilities = 0;
+    bool keep_privileges = false;  ///< --keep-privs
+    bool no_privileges = false;    ///< --no-privs
+    SecurityRequest security;
     Explain explain = Explain::off;
+    std::vector<std::string> given;  ///< names of the options that the user set, each once
 
     [[nodiscard]] bool wants_container() const noexcept { return !image.empty() && image != "none"; }
 };
