@@ -59,6 +59,7 @@ berth::StepRequest step_request(const berth::slurm::StepFacts& facts, const bert
     request.identity = facts.identity;
     request.job = facts.job;
     request.step = facts.step;
+    request.daemon = ::getpid();
     request.batch_script = facts.batch_script;
     request.image = std::move(image);
     for (const auto& value : berth::slurm::option_values())
@@ -88,7 +89,7 @@ void begin_step(spank_t spank, int argc, char** argv) {
         return plugin().fail(Error{berth::Category::config, 0,
                                    *oci + " makes Slurm itself run --container through an OCI runtime on this node: remove it, or "
                                           "use --container-image"});
-    plugin().begin(step_request(*facts, *arguments, *environment, *image));
+    plugin().begin(step_request(*facts, *arguments, *environment, *image), berth::slurm::job_place);
 }
 
 /// srun, sbatch, salloc: Slurm does not let a --container replace a SLURM_CONTAINER that it finds, and does not tell
@@ -211,7 +212,7 @@ int slurm_spank_task_init(spank_t spank, int, char**) {
             return 0;
         }
         const auto before = berth::slurm::job_environment(spank).value_or(std::vector<std::string>());
-        const auto variables = plugin().task_environment(before, berth::slurm::local_task(spank), status);
+        const auto variables = plugin().task_environment(before, {berth::slurm::local_task(spank), berth::slurm::global_task(spank)}, status);
         if (!variables) return 0;
         auto wanted = *variables;
         const std::unique_ptr<char, void (*)(void*)> current(::getcwd(nullptr, 0), std::free);

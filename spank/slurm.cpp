@@ -1,5 +1,6 @@
 #include "spank/slurm.hpp"
 
+#include <dlfcn.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -126,6 +127,22 @@ std::optional<StepFacts> step_facts(spank_t spank) {
     return facts;
 }
 
+std::optional<JobPlace> job_place(std::uint32_t job) {
+    // Looked up by name, since only slurmstepd is asked for them, and not every program that loads plugins has them.
+    const auto load = reinterpret_cast<decltype(&slurm_load_job)>(::dlsym(RTLD_DEFAULT, "slurm_load_job"));
+    const auto release = reinterpret_cast<decltype(&slurm_free_job_info_msg)>(::dlsym(RTLD_DEFAULT, "slurm_free_job_info_msg"));
+    job_info_msg_t* answer = nullptr;
+    if (load == nullptr || release == nullptr || load(&answer, job, 0) != 0 || answer == nullptr) return std::nullopt;
+    std::optional<JobPlace> place;
+    for (std::uint32_t i = 0; i < answer->record_count; ++i) {
+        const auto& record = answer->job_array[i];
+        if (record.job_id != job || record.partition == nullptr) continue;
+        place = JobPlace{record.partition, record.account != nullptr ? record.account : ""};
+    }
+    release(answer);
+    return place;
+}
+
 std::optional<std::vector<std::string>> job_environment(spank_t spank) {
     char** environment = nullptr;
     if (spank_get_item(spank, S_JOB_ENV, &environment) != ESPANK_SUCCESS || environment == nullptr) return std::nullopt;
@@ -149,9 +166,14 @@ bool replace_environment(spank_t spank, const std::vector<std::string>& before,
     return true;
 }
 
-int local_task(spank_t spank) {
+unsigned local_task(spank_t spank) {
     int task = 0;
-    return spank_get_item(spank, S_TASK_ID, &task) == ESPANK_SUCCESS ? task : 0;
+    return spank_get_item(spank, S_TASK_ID, &task) == ESPANK_SUCCESS && task > 0 ? static_cast<unsigned>(task) : 0;
+}
+
+unsigned global_task(spank_t spank) {
+    std::uint32_t task = 0;
+    return spank_get_item(spank, S_TASK_GLOBAL_ID, &task) == ESPANK_SUCCESS ? task : 0;
 }
 
 pid_t task_pid(spank_t spank) {

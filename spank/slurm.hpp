@@ -15,6 +15,7 @@ extern "C" {
 
 #include "runtime/base/log.hpp"
 #include "runtime/exec/privilege.hpp"
+#include "runtime/exec/step.hpp"
 
 namespace berth::slurm {
 
@@ -47,6 +48,9 @@ struct StepFacts {
 };
 [[nodiscard]] std::optional<StepFacts> step_facts(spank_t spank);
 
+/// The job's partition and account by the controller's word (one request to slurmctld); nothing where it does not say.
+[[nodiscard]] std::optional<JobPlace> job_place(std::uint32_t job);
+
 /// The job's environment as it stands ("NAME=VALUE" entries); nothing where Slurm does not tell.
 [[nodiscard]] std::optional<std::vector<std::string>> job_environment(spank_t spank);
 
@@ -54,8 +58,9 @@ struct StepFacts {
 [[nodiscard]] bool replace_environment(spank_t spank, const std::vector<std::string>& before,
                                        const std::vector<std::pair<std::string, std::string>>& wanted);
 
-/// The task's number on this node; 0 when it is not known.
-[[nodiscard]] int local_task(spank_t spank);
+/// The task's number on this node, and in the step; 0 when it is not known.
+[[nodiscard]] unsigned local_task(spank_t spank);
+[[nodiscard]] unsigned global_task(spank_t spank);
 [[nodiscard]] pid_t task_pid(spank_t spank);
 /// How many tasks the step has on this node; at least 1.
 [[nodiscard]] unsigned local_task_count(spank_t spank);

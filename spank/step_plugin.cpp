@@ -68,12 +68,13 @@ std::optional<std::string> variable(const std::vector<std::string>& environment,
     return found->substr(prefix.size());
 }
 
-void StepPlugin::begin(StepRequest request) {
+void StepPlugin::begin(StepRequest request, std::optional<JobPlace> (*ask)(std::uint32_t job)) {
     active_ = true;
     request_ = std::move(request);
     auto container = StepContainer::start(request_);
     if (!container) return fail(std::move(container).error());
     container_ = std::move(container).value();
+    if (container_->wants_job_place()) place_ = ask(request_.job);
 }
 
 void StepPlugin::fail(Error error) {
@@ -84,7 +85,7 @@ void StepPlugin::fail(Error error) {
 
 void StepPlugin::finish() {
     if (!active_ || error_) return;
-    if (auto status = container_->finish(); !status) return fail(std::move(status).error());
+    if (auto status = container_->finish(place_); !status) return fail(std::move(status).error());
     finished_ = true;
 }
 
@@ -111,27 +112,34 @@ void StepPlugin::end() {
     container_.reset();
 }
 
-void StepPlugin::report(int local_task) const {
-    if (local_task != 0) return;  // one message a node, not one a task
+void StepPlugin::report(TaskNumbers task) const {
+    if (task.local != 0) return;  // one message a node, not one a task
     const std::string line = "berth: error: " + error_->message + " (node " + node_name() + ")\n";
     static_cast<void>(write_all(STDERR_FILENO, line, "stderr"));
 }
 
-std::optional<Variables> StepPlugin::task_environment(const std::vector<std::string>& environment, int local_task, int& status) {
+void StepPlugin::warn(TaskNumbers task) const {
+    if (task.global != 0) return;
+    for (const auto& warning : container_->outcome().warnings)
+        static_cast<void>(write_all(STDERR_FILENO, "berth: warning: " + warning + "\n", "stderr"));
+}
+
+std::optional<Variables> StepPlugin::task_environment(const std::vector<std::string>& environment, TaskNumbers task, int& status) {
     status = kFailure;
     if (!error_ && !finished_) error_ = Error{Category::internal, 0, "the container was not prepared"};
     if (!error_ && !container_->outcome().explanation.empty()) {
-        if (local_task == 0) static_cast<void>(write_all(STDOUT_FILENO, container_->outcome().explanation, "stdout"));
+        if (task.local == 0) static_cast<void>(write_all(STDOUT_FILENO, container_->outcome().explanation, "stdout"));
         status = 0;
         return std::nullopt;
     }
     if (!error_ && !entered_) error_ = Error{Category::internal, 0, "the container was not entered"};
     if (!error_) {
+        warn(task);
         auto variables = container_->become_user_side(request_, environment, task_descriptors(environment));
         if (variables) return std::move(variables).value();
         error_ = std::move(variables).error();
     }
-    report(local_task);
+    report(task);
     return std::nullopt;
 }
 

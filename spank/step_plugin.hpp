@@ -31,10 +31,17 @@ inline constexpr const char* kLastImage = "container-image";
 /// The value of NAME in "NAME=VALUE" entries.
 [[nodiscard]] std::optional<std::string> variable(const std::vector<std::string>& environment, const std::string& name);
 
+/// Both count from 0.
+struct TaskNumbers {
+    unsigned local = 0;   ///< among those on this node
+    unsigned global = 0;  ///< among those of the step
+};
+
 /// The step's container from the remote init to its exit. An error is kept until a task can show it to its user.
 class StepPlugin {
 public:
-    void begin(StepRequest request);
+    /// \param ask  asks Slurm where the job is; only called where the configuration wants to know.
+    void begin(StepRequest request, std::optional<JobPlace> (*ask)(std::uint32_t job));
     void fail(Error error);
     [[nodiscard]] bool active() const noexcept { return active_; }
 
@@ -45,15 +52,18 @@ public:
     void end();
 
     /// Each task, as the user: the environment to run with, or nothing when the task must not run; then `status` is
-    /// its exit status, and what there is to say has been said on descriptor 1 or 2 by the node's first task.
-    std::optional<Variables> task_environment(const std::vector<std::string>& environment, int local_task, int& status);
+    /// its exit status, and what there is to say has been said on descriptor 1 or 2 by the node's first task; warnings
+    /// are said by the step's first.
+    std::optional<Variables> task_environment(const std::vector<std::string>& environment, TaskNumbers task, int& status);
 
 private:
-    void report(int local_task) const;
+    void report(TaskNumbers task) const;
+    void warn(TaskNumbers task) const;
     bool active_ = false;
     bool server_adopted_ = false;
     unsigned tasks_ended_ = 0;
     StepRequest request_;
+    std::optional<JobPlace> place_;
     bool finished_ = false;
     bool entered_ = false;
     std::optional<StepContainer> container_;

@@ -104,10 +104,11 @@ Result<int> run_container(const Invocation& call) {
         return considered.decision.refusal ? kFailure : 0;
     }
     if (considered.decision.refusal) return *considered.decision.refusal;
+    for (const auto& warning : considered.decision.warnings) std::fprintf(stderr, "berth: warning: %s\n", warning.c_str());
 
     BERTH_TRY(const auto prepared, prepare(considered, policy.conf, job, *side, -1));
     side.reset();  // with its process, which the command must not find as a child of its own
-    EntryRunner entry(-1, {});
+    EntryRunner entry(-1, considered.filters);
     BERTH_CHECK(run_phase(entry, considered.plan, Phase::enter));
     BERTH_CHECK(run_phase(entry, considered.plan, Phase::user));
     BERTH_TRY(auto variables, command_environment(prepared.scripts, parse_environment(environment), call.request,

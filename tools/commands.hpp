@@ -16,6 +16,7 @@ void add_build_command(CLI::App& app, int& status);
 void add_companion_commands(CLI::App& app, int& status);  // inspect, key, sign, verify
 void add_config_command(CLI::App& app, int& status);
 void add_doctor_command(CLI::App& app, int& status);
+void add_explain_command(CLI::App& app, int& status);
 void add_options_command(CLI::App& app, int& status);
 void add_sif_command(CLI::App& app, int& status);
 

@@ -54,6 +54,24 @@ public:
     explicit Walk(const std::string& path) : path_(path) { push(path); }
 
     Result<UniqueFd> to_file() {
+        BERTH_TRY(UniqueFd file, to_end());
+        struct stat status {};
+        if (::fstat(file.get(), &status) != 0) return failure(here_);
+        if (S_ISDIR(status.st_mode)) return refusal(path_, "is a folder, not a file", EISDIR);
+        return reopen(file.get(), status);
+    }
+
+    Result<UniqueFd> to_folder() {
+        BERTH_TRY(UniqueFd folder, to_end());
+        struct stat status {};
+        if (::fstat(folder.get(), &status) != 0) return failure(here_);
+        if (!S_ISDIR(status.st_mode)) return refusal(here_, "is not a folder", ENOTDIR);
+        return folder;
+    }
+
+private:
+    /// What the whole path leads to, O_PATH.
+    Result<UniqueFd> to_end() {
         BERTH_CHECK(enter_root());
         while (!left_.empty()) {
             const std::string name = std::move(left_.front());
@@ -67,14 +85,13 @@ public:
             }
             here_ = normal_path(here_ + "/" + name);
             BERTH_CHECK(check_ownership(status, here_));
-            if (left_.empty()) return reopen(next.get(), status);
+            if (left_.empty()) return next;
             if (!S_ISDIR(status.st_mode)) return refusal(here_, "is not a folder", ENOTDIR);
             folder_ = std::move(next);
         }
-        return refusal(path_, "is a folder, not a file", EISDIR);
+        return std::move(folder_);
     }
 
-private:
     /// In front of what is left.
     void push(const std::string& path) {
         auto parts = split(path, '/');
@@ -129,12 +146,22 @@ private:
     int links_ = 0;
 };
 
+Status check_name(const std::string& path) {
+    if (!path.starts_with('/')) return refusal(path, "a site file is named by an absolute path");
+    if (path.find('\0') != std::string::npos) return refusal(path, "the path holds a NUL byte");
+    return {};
+}
+
 }  // namespace
 
 Result<UniqueFd> open_trusted(const std::string& path) {
-    if (!path.starts_with('/')) return refusal(path, "a site file is named by an absolute path");
-    if (path.find('\0') != std::string::npos) return refusal(path, "the path holds a NUL byte");
+    BERTH_CHECK(check_name(path));
     return Walk(path).to_file();
+}
+
+Result<UniqueFd> open_trusted_folder(const std::string& path) {
+    BERTH_CHECK(check_name(path));
+    return Walk(path).to_folder();
 }
 
 }  // namespace berth::config

@@ -17,4 +17,7 @@ namespace berth::config {
 /// the culprit and the remedy.
 [[nodiscard]] Result<UniqueFd> open_trusted(const std::string& path);
 
+/// The same for a folder; the descriptor is O_PATH.
+[[nodiscard]] Result<UniqueFd> open_trusted_folder(const std::string& path);
+
 }  // namespace berth::config

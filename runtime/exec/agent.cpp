@@ -7,6 +7,7 @@
 
 #include "runtime/base/text.hpp"
 #include "runtime/base/wire.hpp"
+#include "runtime/exec/seccomp_wire.hpp"
 #include "runtime/exec/user_side.hpp"
 
 namespace berth {
@@ -16,7 +17,7 @@ namespace {
 // UnkillableStepTimeout (60 s): a step that is cancelled meanwhile must end before Slurm gives the node up.
 constexpr std::chrono::seconds kAnswerTime{30};
 
-enum class Call : std::uint64_t { open_image = 1, open_sources, usable_devices, read_container };
+enum class Call : std::uint64_t { open_image = 1, open_sources, usable_devices, read_container, compile_profile };
 
 void pack_error(Packer& packer, const Error& error) {
     packer.number(0);
@@ -97,12 +98,21 @@ Status answer_read_container(UserSide& side, Unpacker& arguments, const std::vec
     return {};
 }
 
+Status answer_compile_profile(UserSide& side, Unpacker& arguments, Answer& answer) {
+    const std::string path = arguments.text();
+    BERTH_TRY(const auto filter, side.compile_profile(path, unpack_target(arguments)));
+    answer.packer.number(1);
+    pack(answer.packer, filter);
+    return {};
+}
+
 Status dispatch(UserSide& side, const Message& message, Answer& answer) {
     Unpacker arguments(message.data);
     switch (static_cast<Call>(arguments.number())) {
         case Call::open_image: return answer_open_image(side, arguments, answer);
         case Call::open_sources: return answer_open_sources(side, arguments, answer);
         case Call::usable_devices: return answer_usable_devices(side, answer);
+        case Call::compile_profile: return answer_compile_profile(side, arguments, answer);
         case Call::read_container: return answer_read_container(side, arguments, message.fds, answer);
     }
     return Error{Category::internal, EINVAL, "unknown call"};
@@ -180,6 +190,17 @@ public:
             if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos || printable(name) != name)
                 return nonsense();
         return names;
+    }
+
+    Result<SeccompFilter> compile_profile(const std::string& path, const SeccompTarget& target) override {
+        Packer call = begin(Call::compile_profile);
+        call.text(path);
+        pack(call, target);
+        BERTH_TRY(const auto answer, ask(call, {}));
+        Unpacker unpacker = after_status(answer);
+        auto filter = unpack_filter(unpacker);
+        if (!unpacker.complete() || !filter) return nonsense();
+        return std::move(*filter);
     }
 
     Result<std::vector<ImageScript>> read_container(int root, int passwd, int group, const CallerEntries& entries) override {

@@ -10,7 +10,9 @@
 #include <cstdlib>
 
 #include "runtime/base/text.hpp"
+#include "runtime/exec/audit_log.hpp"
 #include "runtime/exec/mounts.hpp"
+#include "runtime/exec/security_label.hpp"
 #include "runtime/exec/verified_image.hpp"
 #include "runtime/policy/ecl_decision.hpp"
 #include "sif/names.hpp"
@@ -107,6 +109,8 @@ JobContext job_context(const Identity& identity) {
     job.gid = identity.gid;
     job.groups = identity.groups;
     job.architecture = sif::host_architecture();
+    job.security_modules = active_security_modules();
+    job.available_capabilities = permitted_capabilities();
     if (const passwd* account = ::getpwuid(identity.uid)) {
         job.user = account->pw_name;
         job.home = account->pw_dir;
@@ -122,19 +126,61 @@ JobContext job_context(const Identity& identity) {
     return job;
 }
 
+config::JobFacts config_facts(const JobContext& job) {
+    config::JobFacts facts;
+    for (const auto& [gid, name] : job.group_names) facts.groups.push_back(name);
+    return facts;
+}
+
 bool has_host_privilege() { return ::geteuid() == 0 && may_administer_system(); }
 
-Result<Considered> consider(const Request& request, const config::SitePolicy& policy, const JobContext& job, UserSide& side) {
-    Considered considered;
+namespace {
+
+/// The site's profile is root's and was read with the policy; the user's is read and compiled as the user.
+Result<std::vector<SeccompFilter>> compile_filters(const Decision& decision, const config::SitePolicy& policy, UserSide& side) {
+    std::vector<SeccompFilter> filters;
+    if (decision.site_profile.empty() && decision.user_profile.empty()) return filters;
+    BERTH_TRY(const SeccompTarget target, current_seccomp_target(decision.capabilities));
+    if (!decision.site_profile.empty()) {
+        if (!policy.seccomp) return Error{Category::internal, 0, "the site's seccomp profile was not read"};
+        BERTH_TRY(auto filter, compile_seccomp(*policy.seccomp, target));
+        filters.push_back(std::move(filter));
+    }
+    if (!decision.user_profile.empty()) {
+        BERTH_TRY(auto filter, side.compile_profile(decision.user_profile, target));
+        filters.push_back(std::move(filter));
+    }
+    return filters;
+}
+
+/// Decides and plans. `considered` has what was found out before a failure.
+Status consider(const Request& request, const config::SitePolicy& policy, const JobContext& job, UserSide& side, Considered& considered) {
     BERTH_TRY(considered.image, side.open_image(request.image));
     BERTH_CHECK(describe_image_file(considered.image.fd.get(), considered.image.info));
     const SiteNames names = look_up(policy);
     if (wants_signature(request, policy) && !refuses_whoever_signed(policy.ecl, names, considered.image.info))
         BERTH_CHECK(verify_image(considered.image, policy, job));
     considered.decision = decide(request, policy, names, job, considered.image.info);
+    if (!considered.decision.refusal) { BERTH_TRY(considered.filters, compile_filters(considered.decision, policy, side)); }
     HostFacts host;
     if (considered.decision.devices == Devices::host) { BERTH_TRY(host.devices, side.usable_devices()); }
     considered.plan = make_plan(considered.decision, considered.image.info, job, host);
+    return {};
+}
+
+}  // namespace
+
+Result<Considered> consider(const Request& request, const config::SitePolicy& policy, const JobContext& job, UserSide& side) {
+    Considered considered;
+    const Status done = consider(request, policy, job, side, considered);
+    if (request.explain == Explain::off) {
+        AuditEvent event = audit_event(request.image);
+        if (considered.image.fd) event.image = considered.image.info;
+        if (done) event.decision = considered.decision;
+        else event.failure = done.error();
+        if (auto written = write_audit(policy.conf, audit_line(event, job)); !written && done) return std::move(written).error();
+    }
+    if (!done) return done.error();
     return considered;
 }
 

@@ -18,6 +18,9 @@ namespace berth {
 /// Launch, ids and directories of the job are the caller's to fill in.
 [[nodiscard]] JobContext job_context(const Identity& identity);
 
+/// What sections of berth.conf look at, of a job outside of Slurm.
+[[nodiscard]] config::JobFacts config_facts(const JobContext& job);
+
 /// True when this process may make mounts as root of the host: uid 0 with CAP_SYS_ADMIN.
 [[nodiscard]] bool has_host_privilege();
 
@@ -29,10 +32,11 @@ struct Considered {
     OpenedImage image;
     Decision decision;
     Plan plan;
+    std::vector<SeccompFilter> filters;  ///< the site's, then the user's, where the decision names them
 };
 
 /// Opens and inspects the image, checks its signatures where that was asked for, decides and plans. A refusal is in the
-/// decision, not an error. Changes nothing but the node's image cache.
+/// decision, not an error. Changes nothing but the node's image cache, and writes the audit line.
 [[nodiscard]] Result<Considered> consider(const Request& request, const config::SitePolicy& policy, const JobContext& job,
                                           UserSide& side);
 

@@ -31,19 +31,36 @@ Status read_back(const Identity& identity, uid_t real) {
     return {};
 }
 
-/// Leaves only `kept` (of the first 32 capabilities) effective and permitted, and reads that back.
-int keep_capabilities(std::uint32_t kept) noexcept {
-    if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 && errno != EINVAL) return errno;
+using CapabilityData = std::array<__user_cap_data_struct, 2>;
+
+bool read_capabilities(CapabilityData& data) noexcept {
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-    std::array<__user_cap_data_struct, 2> wanted{};
-    wanted[0].effective = wanted[0].permitted = kept;
+    return ::syscall(SYS_capget, &header, data.data()) == 0;
+}
+
+/// The kernel's highest capability: it has none beyond.
+CapabilitySet known_to_kernel() noexcept {
+    CapabilitySet known = 0;
+    for (int number = 0; number <= kLastCapabilityNumber && ::prctl(PR_CAPBSET_READ, number, 0, 0, 0) >= 0; ++number)
+        known |= capability_bit(number);
+    return known;
+}
+
+/// Makes effective and permitted `kept`, inheritable `inheritable`, and reads that back.
+int set_capabilities(CapabilitySet kept, CapabilitySet inheritable) noexcept {
+    if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 && errno != EINVAL) return errno;
+    const auto half = [](CapabilitySet set, unsigned word) { return static_cast<std::uint32_t>(set >> (32 * word)); };
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    CapabilityData wanted{};
+    for (unsigned word = 0; word < 2; ++word) wanted[word] = {half(kept, word), half(kept, word), half(inheritable, word)};
     if (::syscall(SYS_capset, &header, wanted.data()) != 0) return errno;
-    std::array<__user_cap_data_struct, 2> now{};
-    header = {_LINUX_CAPABILITY_VERSION_3, 0};
-    if (::syscall(SYS_capget, &header, now.data()) != 0) return errno;
-    const bool as_wanted = now[0].effective == kept && now[0].permitted == kept && now[0].inheritable == 0 &&
-                           (now[1].effective | now[1].permitted | now[1].inheritable) == 0;
-    return as_wanted ? 0 : EPERM;
+    CapabilityData now{};
+    if (!read_capabilities(now)) return errno;
+    for (unsigned word = 0; word < 2; ++word)
+        if (now[word].effective != wanted[word].effective || now[word].permitted != wanted[word].permitted ||
+            now[word].inheritable != wanted[word].inheritable)
+            return EPERM;
+    return 0;
 }
 
 }  // namespace
@@ -57,28 +74,61 @@ Status become(const Identity& identity, std::optional<uid_t> guard) {
     return read_back(identity, real);
 }
 
-int drop_bounding_set() noexcept {
+Status become_other(std::optional<uid_t> uid, const std::vector<gid_t>& gids) {
+    if (const int failed = keep_permitted_capabilities(); failed != 0) return errno_error("PR_SET_KEEPCAPS", failed);
+    Identity wanted{uid.value_or(::geteuid()), ::getegid(), {}};
+    if (!gids.empty()) {
+        wanted.gid = gids.front();
+        wanted.groups.assign(gids.begin() + 1, gids.end());
+    } else {
+        wanted.groups.resize(static_cast<std::size_t>(std::max(0, ::getgroups(0, nullptr))));
+        if (::getgroups(static_cast<int>(wanted.groups.size()), wanted.groups.data()) < 0) return errno_error("getgroups");
+    }
+    return become(wanted);
+}
+
+int limit_bounding_set(CapabilitySet kept) noexcept {
     for (int capability = 0; capability <= kLastCapabilityNumber; ++capability) {
         const int has = ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0);
         if (has < 0) return 0;  // past the kernel's last capability: done
-        if (has == 0) continue;
+        if (has == 0 || (kept & capability_bit(capability)) != 0) continue;
         if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) return errno;
         if (::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) != 0) return EPERM;
     }
     return 0;
 }
 
-int drop_capabilities() noexcept { return keep_capabilities(0); }
+int keep_permitted_capabilities() noexcept {
+    if (::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) return errno;
+    return ::prctl(PR_GET_KEEPCAPS, 0, 0, 0, 0) == 1 ? 0 : EPERM;
+}
+
+int limit_capabilities(CapabilitySet kept) noexcept {
+    if (kept != 0) kept &= known_to_kernel();
+    if (const int failed = set_capabilities(kept, kept); failed != 0) return failed;
+    for (int capability = 0; capability <= kLastCapabilityNumber; ++capability) {
+        if ((kept & capability_bit(capability)) == 0) continue;
+        if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) != 0) return errno;
+        if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, capability, 0, 0) != 1) return EPERM;
+    }
+    return 0;
+}
 
 int drop_to_reader_capabilities(bool reads_as_root) noexcept {
-    if (const int failed = keep_capabilities(reads_as_root ? 1U << CAP_DAC_READ_SEARCH : 0); failed != EPERM || !reads_as_root) return failed;
-    return keep_capabilities(0);  // a root that lacks it cannot keep it
+    const CapabilitySet reader = reads_as_root ? capability_bit(CAP_DAC_READ_SEARCH) : 0;
+    if (const int failed = set_capabilities(reader, 0); failed != EPERM || !reads_as_root) return failed;
+    return set_capabilities(0, 0);  // a root that lacks it cannot keep it
+}
+
+CapabilitySet permitted_capabilities() noexcept {
+    CapabilityData now{};
+    if (!read_capabilities(now)) return 0;
+    return now[0].permitted | CapabilitySet{now[1].permitted} << 32U;
 }
 
 bool may_administer_system() noexcept {
-    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-    std::array<__user_cap_data_struct, 2> now{};
-    return ::syscall(SYS_capget, &header, now.data()) == 0 && (now[0].effective & (1U << CAP_SYS_ADMIN)) != 0;
+    CapabilityData now{};
+    return read_capabilities(now) && (now[0].effective & (1U << CAP_SYS_ADMIN)) != 0;
 }
 
 int set_no_new_privileges() noexcept {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "runtime/base/capabilities.hpp"
 #include "runtime/base/result.hpp"
 
 namespace berth {
@@ -22,16 +23,26 @@ struct Identity {
 /// processes of that user can neither signal nor stop it (kill(2) looks at real and saved ids).
 [[nodiscard]] Status become(const Identity& identity, std::optional<uid_t> guard = std::nullopt);
 
-/// Empties the bounding set and reads it back. Needs CAP_SETPCAP (or an empty bounding set).
+/// Leaves only `kept` in the bounding set and reads that back. Needs CAP_SETPCAP (or nothing to drop).
 /// No allocation: may run between fork and exec of a threaded process. \return 0 or an errno value.
-[[nodiscard]] int drop_bounding_set() noexcept;
+[[nodiscard]] int limit_bounding_set(CapabilitySet kept) noexcept;
 
-/// Empties the effective, permitted, inheritable and ambient sets and reads them back. No allocation.
-[[nodiscard]] int drop_capabilities() noexcept;
+/// Permitted capabilities outlast a change from root to another user, until the next exec. No allocation.
+[[nodiscard]] int keep_permitted_capabilities() noexcept;
+
+/// Makes the effective, permitted, inheritable and ambient sets `kept`, and reads them back. EPERM where this process
+/// lacks one of them. What a kernel does not know is left out. No allocation.
+[[nodiscard]] int limit_capabilities(CapabilitySet kept) noexcept;
+
+/// Other ids and groups for a process of root's, read back; see effect::BecomeIdentity.
+[[nodiscard]] Status become_other(std::optional<uid_t> uid, const std::vector<gid_t>& gids);
 
 /// The same for the process that opens files for root; where the files are root's own to open (`reads_as_root`), it
 /// keeps CAP_DAC_READ_SEARCH, without which root could not read what root may.
 [[nodiscard]] int drop_to_reader_capabilities(bool reads_as_root) noexcept;
+
+/// The permitted set of this process.
+[[nodiscard]] CapabilitySet permitted_capabilities() noexcept;
 
 /// True when CAP_SYS_ADMIN is effective.
 [[nodiscard]] bool may_administer_system() noexcept;

@@ -286,6 +286,10 @@ private:
     Status apply(const effect::DropBoundingSet&) { return not_here(); }
     Status apply(const effect::DropCapabilities&) { return not_here(); }
     Status apply(const effect::NoNewPrivileges&) { return not_here(); }
+    Status apply(const effect::BecomeIdentity&) { return not_here(); }
+    Status apply(const effect::OpenLabel&) { return not_here(); }
+    Status apply(const effect::SetLabel&) { return not_here(); }
+    Status apply(const effect::InstallFilters&) { return not_here(); }
     Status apply(const effect::ChangeDirectory&) { return not_here(); }
     Status apply(const effect::CloseDescriptors&) { return not_here(); }
 

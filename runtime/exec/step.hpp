@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -22,7 +23,10 @@
 #include "runtime/base/unique_fd.hpp"
 #include "runtime/environment/environment.hpp"
 #include "runtime/environment/image_scripts.hpp"
+#include "runtime/exec/enter.hpp"
 #include "runtime/exec/privilege.hpp"
+#include "runtime/exec/seccomp_filter.hpp"
+#include "runtime/exec/step_record.hpp"
 #include "runtime/plan/plan.hpp"
 #include "runtime/request/request.hpp"
 
@@ -34,16 +38,31 @@ struct StepRequest {
     Identity identity;
     std::uint32_t job = 0;
     std::uint32_t step = 0;
+    pid_t daemon = 0;  ///< the slurmstepd that asks
     std::string batch_script;
     std::string image;
     std::vector<std::pair<std::string, std::string>> options;  ///< Slurm's name of the option, value
     std::vector<std::string> environment;                      ///< the BERTH_* variables of the job
 };
 
+/// Where Slurm put the job, by the controller's word. The site's configuration may have sections for them.
+struct JobPlace {
+    std::string partition;
+    std::string account;
+};
+
+/// What slurmstepd hands over when the step is about to start.
+struct StepPlace {
+    std::string working_directory;
+    std::optional<JobPlace> job;
+};
+
 /// What berth-step reports of a container that stands (or of --container-explain).
 struct StepOutcome {
     std::string explanation;  ///< not "": print this and run nothing
-    effect::ChangeDirectory start;
+    TaskSpec task;
+    std::vector<SeccompFilter> filters;  ///< one for each of task.profiles
+    std::vector<std::string> warnings;   ///< for the user, each a line
     ContainerFacts facts;
     std::vector<ImageScript> scripts;
     pid_t server = -1;                  ///< the image server's pid; -1: none
@@ -58,16 +77,22 @@ public:
     /// Starts berth-step and takes the namespace that it will fill. Privileged, in slurmstepd.
     static Result<StepContainer> start(const StepRequest& request);
 
+    /// Whether the site's configuration has sections for partitions or accounts: finish() then needs to know the job's.
+    [[nodiscard]] bool wants_job_place() const noexcept { return wants_job_place_; }
+
     /// Hands over the job's working directory (this process's own) and waits for the outcome.
-    Status finish();
+    Status finish(const std::optional<JobPlace>& job);
 
     /// In a task, with privilege: enters. A few system calls; allocates only to report a failure.
-    Status enter() const;
+    Status enter();
 
     /// In a task, as the user, inside: starts in the right folder, gives up every power, and returns the command's
     /// environment. `keep`: descriptors that belong to the task.
     Result<Variables> become_user_side(const StepRequest& step, const std::vector<std::string>& environment,
-                                       std::vector<int> keep) const;
+                                       std::vector<int> keep);
+
+    /// Ends berth-step and the image server, if they still run, and removes the step's record: the step is over.
+    void end_helpers() const noexcept;
 
     [[nodiscard]] const StepOutcome& outcome() const noexcept { return outcome_; }
 
@@ -75,14 +100,14 @@ public:
     /// where there is no server or Slurm uses no cgroups.
     Status adopt_server(pid_t task) const;
 
-    /// Ends berth-step and the image server, if they still run: the step is over.
-    void end_helpers() const noexcept;
-
 private:
     UniqueFd socket_;
     UniqueFd helper_;  ///< pidfd of berth-step
     UniqueFd namespace_;
+    StepName name_;
+    bool wants_job_place_ = false;
     StepOutcome outcome_;
+    std::unique_ptr<EntryRunner> task_;  ///< in a task, from enter() on
 };
 
 /// The life of berth-step: serves one StepContainer over `socket`. \return the exit status.

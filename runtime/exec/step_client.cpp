@@ -68,19 +68,22 @@ Result<StepContainer> StepContainer::start(const StepRequest& request) {
     BERTH_TRY(auto answer, receive_message(sockets.first.get(), kNamespaceTime));
     if (answer.fds.size() != 1) return Error{Category::system, EPROTO, "berth-step could not make a mount namespace"};
     StepContainer container;
+    container.name_ = {request.job, request.step, request.daemon, 0};
+    if (const auto started = process_start_time(request.daemon)) container.name_.daemon_started = *started;
     container.helper_ = std::move(helper.pidfd);
     container.socket_ = std::move(sockets.first);
+    container.wants_job_place_ = answer.data == kWantsJobPlace;
     container.namespace_ = std::move(answer.fds[0]);
     return container;
 }
 
-Status StepContainer::finish() {
+Status StepContainer::finish(const std::optional<JobPlace>& job) {
     BERTH_TRY(const UniqueFd here, open_at(AT_FDCWD, ".", O_PATH | O_DIRECTORY));
     std::string path(PATH_MAX, '\0');
     const long length = ::syscall(SYS_getcwd, path.data(), path.size());
     path.resize(length > 1 ? static_cast<std::size_t>(length - 1) : 0);
     if (path.empty() || path[0] != '/') path = "/";
-    BERTH_CHECK(send_message(socket_.get(), path, {here.get()}));
+    BERTH_CHECK(send_message(socket_.get(), pack(StepPlace{path, job}), {here.get()}));
     auto answer = receive_message(socket_.get(), kOutcomeTime);
     if (!answer) {
         end_process(helper_, kServerEndTime);
@@ -92,18 +95,19 @@ Status StepContainer::finish() {
     return {};
 }
 
-Status StepContainer::enter() const {
-    EntryRunner runner(namespace_.get(), {});
-    const Plan plan{{}, task_steps(outcome_.start, true)};
-    return run_phase(runner, plan, Phase::enter);
+Status StepContainer::enter() {
+    task_ = std::make_unique<EntryRunner>(namespace_.get(), outcome_.filters);
+    const Plan plan{{}, task_steps(outcome_.task, true)};
+    return run_phase(*task_, plan, Phase::enter);
 }
 
 Result<Variables> StepContainer::become_user_side(const StepRequest& step, const std::vector<std::string>& environment,
-                                                  std::vector<int> keep) const {
+                                                  std::vector<int> keep) {
     BERTH_TRY(const auto request, request_of(step));
-    EntryRunner runner(-1, std::move(keep));
-    const Plan plan{{}, task_steps(outcome_.start, true)};
-    BERTH_CHECK(run_phase(runner, plan, Phase::user));
+    if (!task_) return Error{Category::internal, 0, "the container was not entered"};
+    task_->keep(std::move(keep));
+    const Plan plan{{}, task_steps(outcome_.task, true)};
+    BERTH_CHECK(run_phase(*task_, plan, Phase::user));
     return command_environment(outcome_.scripts, parse_environment(environment), request, outcome_.facts);
 }
 
@@ -129,6 +133,7 @@ Status StepContainer::adopt_server(pid_t task) const {
 
 void StepContainer::end_helpers() const noexcept {
     if (helper_) end_process(helper_, kServerEndTime);
+    remove_step_record(name_);
     if (outcome_.server <= 0) return;
     // Gone before slurmstepd removes the step's cgroups, which must be empty then.
     const auto process = open_process(outcome_.server, outcome_.server_started);

@@ -1,11 +1,48 @@
 #include "runtime/exec/step_messages.hpp"
 
 #include "runtime/base/wire.hpp"
+#include "runtime/exec/seccomp_wire.hpp"
 
 namespace berth {
 namespace {
 
 Error malformed() { return Error{Category::internal, EPROTO, "a message between slurmstepd and berth-step is malformed"}; }
+
+void pack_task(Packer& packer, const TaskSpec& task) {
+    packer.text(task.start.path);
+    packer.number(task.start.required ? 1 : 0);
+    packer.text(task.start.fallback);
+    packer.number(task.capabilities);
+    packer.number(task.no_new_privileges ? 1 : 0);
+    packer.number(task.identity.uid ? 1 : 0);
+    packer.number(task.identity.uid.value_or(0));
+    packer.number(task.identity.gids.size());
+    for (const gid_t gid : task.identity.gids) packer.number(gid);
+    packer.number(task.label ? 1 : 0);
+    packer.number(task.label && task.label->module == SecurityModule::selinux ? 1 : 0);
+    packer.text(task.label ? task.label->label : "");
+    packer.texts(task.profiles);
+}
+
+TaskSpec unpack_task(Unpacker& unpacker) {
+    TaskSpec task;
+    task.start.path = unpacker.text();
+    task.start.required = unpacker.number() != 0;
+    task.start.fallback = unpacker.text();
+    task.capabilities = unpacker.number();
+    task.no_new_privileges = unpacker.number() != 0;
+    const bool other_user = unpacker.number() != 0;
+    const auto uid = static_cast<uid_t>(unpacker.number());
+    if (other_user) task.identity.uid = uid;
+    for (std::uint64_t count = unpacker.number(); unpacker.ok() && count > 0; --count)
+        task.identity.gids.push_back(static_cast<gid_t>(unpacker.number()));
+    const bool labelled = unpacker.number() != 0;
+    const auto module = unpacker.number() != 0 ? SecurityModule::selinux : SecurityModule::apparmor;
+    std::string label = unpacker.text();
+    if (labelled) task.label = effect::SetLabel{module, std::move(label)};
+    task.profiles = unpacker.texts();
+    return task;
+}
 
 }  // namespace
 
@@ -18,6 +55,7 @@ std::string pack(const StepRequest& request) {
     for (const gid_t gid : request.identity.groups) packer.number(gid);
     packer.number(request.job);
     packer.number(request.step);
+    packer.number(static_cast<std::uint64_t>(request.daemon));
     packer.text(request.batch_script);
     packer.text(request.image);
     packer.number(request.options.size());
@@ -39,6 +77,7 @@ Result<StepRequest> unpack_request(const std::string& data) {
         request.identity.groups.push_back(static_cast<gid_t>(unpacker.number()));
     request.job = static_cast<std::uint32_t>(unpacker.number());
     request.step = static_cast<std::uint32_t>(unpacker.number());
+    request.daemon = static_cast<pid_t>(unpacker.number());
     request.batch_script = unpacker.text();
     request.image = unpacker.text();
     for (std::uint64_t count = unpacker.number(); unpacker.ok() && count > 0; --count) {
@@ -48,6 +87,27 @@ Result<StepRequest> unpack_request(const std::string& data) {
     request.environment = unpacker.texts();
     if (!unpacker.complete()) return malformed();
     return request;
+}
+
+std::string pack(const StepPlace& place) {
+    Packer packer;
+    packer.text(place.working_directory);
+    packer.number(place.job ? 1 : 0);
+    packer.text(place.job ? place.job->partition : "");
+    packer.text(place.job ? place.job->account : "");
+    return packer.data();
+}
+
+Result<StepPlace> unpack_place(const std::string& data) {
+    Unpacker unpacker(data);
+    StepPlace place;
+    place.working_directory = unpacker.text();
+    const bool known = unpacker.number() != 0;
+    std::string partition = unpacker.text();
+    JobPlace job{std::move(partition), unpacker.text()};
+    if (known) place.job = std::move(job);
+    if (!unpacker.complete()) return malformed();
+    return place;
 }
 
 std::string pack(const Result<StepOutcome>& outcome) {
@@ -60,9 +120,10 @@ std::string pack(const Result<StepOutcome>& outcome) {
         return packer.data();
     }
     packer.text(outcome->explanation);
-    packer.text(outcome->start.path);
-    packer.number(outcome->start.required ? 1 : 0);
-    packer.text(outcome->start.fallback);
+    pack_task(packer, outcome->task);
+    packer.number(outcome->filters.size());
+    for (const auto& filter : outcome->filters) pack(packer, filter);
+    packer.texts(outcome->warnings);
     packer.text(outcome->facts.home);
     packer.text(outcome->facts.image_path);
     packer.number(outcome->scripts.size());
@@ -86,9 +147,13 @@ Result<StepOutcome> unpack_outcome(const std::string& data) {
     }
     StepOutcome outcome;
     outcome.explanation = unpacker.text();
-    outcome.start.path = unpacker.text();
-    outcome.start.required = unpacker.number() != 0;
-    outcome.start.fallback = unpacker.text();
+    outcome.task = unpack_task(unpacker);
+    for (std::uint64_t count = unpacker.number(); unpacker.ok() && count > 0; --count) {
+        auto filter = unpack_filter(unpacker);
+        if (!filter) return malformed();
+        outcome.filters.push_back(std::move(*filter));
+    }
+    outcome.warnings = unpacker.texts();
     outcome.facts.home = unpacker.text();
     outcome.facts.image_path = unpacker.text();
     for (std::uint64_t count = unpacker.number(); unpacker.ok() && count > 0; --count) {

@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "runtime/base/log.hpp"
 #include "runtime/base/wire.hpp"
 #include "runtime/config/site_policy.hpp"
 #include "runtime/exec/container.hpp"
@@ -17,16 +18,36 @@ namespace {
 constexpr std::chrono::seconds kPatience{300};
 constexpr unsigned kLifetimeSeconds = 600;
 
-Result<StepOutcome> outcome_of(const StepRequest& step, int working_directory, const std::string& path, int prepared_namespace) {
-    BERTH_TRY(const auto request, request_of(step));
-    BERTH_TRY(const auto policy, config::load_policy(step.config));
+/// For `berth explain`: useful, and no reason to stop a step where it cannot be kept.
+void keep_record(const StepRequest& step, const Considered& considered) {
+    const auto started = process_start_time(step.daemon);
+    if (!started) return;
+    const StepName name{step.job, step.step, step.daemon, *started};
+    const auto kept = write_step_record(name, step.identity.uid, explain_json(considered.decision, considered.plan));
+    if (!kept) log(LogLevel::warning, kept.error().message);
+}
+
+config::JobFacts facts_of(const JobContext& job, const StepPlace& place) {
+    config::JobFacts facts = config_facts(job);
+    facts.slurm = true;
+    if (place.job) {
+        facts.partition = place.job->partition;
+        facts.account = place.job->account;
+    }
+    return facts;
+}
+
+Result<StepOutcome> outcome_of(const StepRequest& step, const config::SiteFile& site, const StepPlace& place, int working_directory,
+                               int prepared_namespace) {
     JobContext job = job_context(step.identity);
+    BERTH_TRY(const auto policy, config::load_policy(step.config, site, facts_of(job, place)));
+    BERTH_TRY(const auto request, request_of(step));
     job.launch = Launch::slurm;
     job.privileged = true;
     job.job = step.job;
     job.step = step.step;
     job.batch_script = step.batch_script;
-    job.working_directory = path;
+    job.working_directory = place.working_directory;
     if (!has_host_privilege())
         return Error{Category::unsupported, EPERM, "slurmstepd lacks CAP_SYS_ADMIN: slurmd must run as root"};
     BERTH_TRY(const auto account, image_server_account(policy.conf));
@@ -39,9 +60,11 @@ Result<StepOutcome> outcome_of(const StepRequest& step, int working_directory, c
         return outcome;
     }
     if (considered.decision.refusal) return *considered.decision.refusal;
+    outcome.warnings = considered.decision.warnings;
+    outcome.task = task_spec(considered.decision);
+    outcome.filters = considered.filters;
     BERTH_TRY(auto prepared, prepare(considered, policy.conf, job, *side, prepared_namespace));
-    for (const auto& planned : considered.plan.steps)
-        if (const auto* start = std::get_if<effect::ChangeDirectory>(&planned.effect)) outcome.start = *start;
+    keep_record(step, considered);
     outcome.facts = container_facts(considered, job);
     outcome.scripts = std::move(prepared.scripts);
     if (prepared.server) {
@@ -58,10 +81,14 @@ Status serve(int socket) {
     BERTH_TRY(const auto asked, receive_message(socket, kPatience));
     BERTH_TRY(const auto step, unpack_request(asked.data));
     BERTH_TRY(const auto ns, make_mount_namespace());
-    BERTH_CHECK(send_message(socket, "namespace", {ns.get()}));
-    BERTH_TRY(const auto place, receive_message(socket, kPatience));
-    if (place.fds.size() != 1) return Error{Category::internal, EPROTO, "no working directory"};
-    return send_message(socket, pack(outcome_of(step, place.fds[0].get(), place.data, ns.get())));
+    const auto site = config::load_file(step.config);
+    const bool wanted = site && config::wants_partition_or_account(*site);
+    BERTH_CHECK(send_message(socket, wanted ? kWantsJobPlace : kWantsNothing, {ns.get()}));
+    BERTH_TRY(const auto message, receive_message(socket, kPatience));
+    BERTH_TRY(const auto place, unpack_place(message.data));
+    if (message.fds.size() != 1) return Error{Category::internal, EPROTO, "no working directory"};
+    const auto outcome = site ? outcome_of(step, *site, place, message.fds[0].get(), ns.get()) : Result<StepOutcome>(site.error());
+    return send_message(socket, pack(outcome));
 }
 
 }  // namespace

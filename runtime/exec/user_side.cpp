@@ -18,6 +18,7 @@
 #include "runtime/base/checked.hpp"
 #include "runtime/base/io.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/config/seccomp_profile.hpp"
 #include "runtime/config/trusted_file.hpp"
 #include "runtime/exec/mounts.hpp"
 #include "sif/image.hpp"
@@ -122,6 +123,7 @@ public:
     Result<OpenedImage> open_image(const std::string& path) override;
     Result<std::vector<UniqueFd>> open_sources(const std::vector<SourceSpec>& sources) override;
     Result<std::vector<std::string>> usable_devices() override;
+    Result<SeccompFilter> compile_profile(const std::string& path, const SeccompTarget& target) override;
     Result<std::vector<ImageScript>> read_container(int root, int passwd, int group, const CallerEntries& entries) override;
 };
 
@@ -220,6 +222,20 @@ Result<std::vector<std::string>> DirectUserSide::usable_devices() {
     std::sort(names.begin(), names.end());
     if (names.size() > kMaxDevices) names.resize(kMaxDevices);
     return names;
+}
+
+Result<SeccompFilter> DirectUserSide::compile_profile(const std::string& path, const SeccompTarget& target) {
+    const std::string what = "seccomp profile " + printable(path, 512);
+    BERTH_TRY(const auto absolute, absolute_path(path));
+    auto file = open_without_magic(absolute, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    if (!file) return errno_error(what, file.error().number, Category::usage);
+    struct stat st {};
+    if (::fstat(file->get(), &st) != 0) return errno_error(what);
+    if (!S_ISREG(st.st_mode)) return Error{Category::usage, 0, what + ": not a file"};
+    BERTH_TRY(const auto text, read_all(file->get(), config::kMaxSeccompProfileSize, what));
+    auto profile = config::parse_seccomp_profile(text, printable(path, 512));
+    if (!profile) return Error{Category::usage, 0, profile.error().message};
+    return compile_seccomp(*profile, target);
 }
 
 /// The text of a regular file in the container, or "" where there is none that can be read.

@@ -13,6 +13,7 @@
 #include "runtime/base/unique_fd.hpp"
 #include "runtime/environment/image_scripts.hpp"
 #include "runtime/exec/privilege.hpp"
+#include "runtime/exec/seccomp_filter.hpp"
 #include "runtime/plan/plan.hpp"
 #include "runtime/policy/inputs.hpp"
 
@@ -46,6 +47,10 @@ public:
 
     /// Names beneath /dev (devices, and folders that hold some) that the caller may use, without the standard ones.
     virtual Result<std::vector<std::string>> usable_devices() = 0;
+
+    /// Reads the seccomp profile that the caller names and compiles it for `target`. A relative path starts at the
+    /// caller's working directory. Category::usage for what is wrong with it.
+    virtual Result<SeccompFilter> compile_profile(const std::string& path, const SeccompTarget& target) = 0;
 
     /// Writes the container's /etc/passwd and /etc/group (the image's own, less the caller's ids, and the caller's
     /// entries) into `passwd` and `group` (-1: not wanted), and returns the image's environment scripts.

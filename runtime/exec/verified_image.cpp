@@ -120,6 +120,7 @@ private:
             if (!copy) return false;
             image_.fd = std::move(copy);
             use(record->answer, Held::copy);
+            result_.copy = record->copy;
             return true;
         }
         if (!record->answer.tree && !image_.info.root_controlled) return false;
@@ -151,6 +152,7 @@ private:
         use(answer, Held::copy);
         if (!answer.problem.empty()) return {};
         BERTH_CHECK(cache.keep(place, digest));
+        result_.copy = digest;
         image_.fd = std::move(copy);
         remember(cache, identity, {answer, digest});
         return {};

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "runtime/base/text.hpp"
 #include "runtime/plan/plan.hpp"
@@ -45,9 +46,30 @@ struct Describer {
     std::string operator()(const effect::MakeFolder& e) const { return "make sure that " + printable(e.path) + " exists"; }
     std::string operator()(const effect::PivotRoot&) const { return "make it the root and detach the host's"; }
     std::string operator()(const effect::EnterNamespaces&) const { return "enter the mount namespace, copied for this task"; }
-    std::string operator()(const effect::DropBoundingSet&) const { return "empty the capability bounding set"; }
-    std::string operator()(const effect::DropCapabilities&) const { return "empty every capability set"; }
+    std::string operator()(const effect::DropBoundingSet& e) const {
+        return e.kept == 0 ? "empty the capability bounding set" : "leave in the capability bounding set: " + to_string(e.kept);
+    }
+    std::string operator()(const effect::DropCapabilities& e) const {
+        return e.kept == 0 ? "empty every capability set" : "leave in every capability set: " + to_string(e.kept);
+    }
     std::string operator()(const effect::NoNewPrivileges&) const { return "set no_new_privs"; }
+    std::string operator()(const effect::BecomeIdentity& e) const {
+        std::string text = "become";
+        if (e.uid) text += fmt::format(" uid {}", *e.uid);
+        if (!e.gids.empty()) text += fmt::format(" gid {}", fmt::join(e.gids, ":"));
+        return text;
+    }
+    std::string operator()(const effect::OpenLabel& e) const {
+        return fmt::format("open where {} takes a label", to_string(e.module));
+    }
+    std::string operator()(const effect::SetLabel& e) const {
+        return fmt::format("have {} label the command {}", to_string(e.module), printable(e.label));
+    }
+    std::string operator()(const effect::InstallFilters& e) const {
+        std::string text = "install the seccomp filters of";
+        for (const auto& profile : e.profiles) text += " " + printable(profile);
+        return text;
+    }
     std::string operator()(const effect::ChangeDirectory& e) const {
         if (e.required) return "change to " + printable(e.path);
         return fmt::format("change to {}, or else {}, or else /", printable(e.path), printable(e.fallback));
@@ -70,6 +92,10 @@ struct Namer {
     const char* operator()(const effect::DropBoundingSet&) const { return "DropBoundingSet"; }
     const char* operator()(const effect::DropCapabilities&) const { return "DropCapabilities"; }
     const char* operator()(const effect::NoNewPrivileges&) const { return "NoNewPrivileges"; }
+    const char* operator()(const effect::BecomeIdentity&) const { return "BecomeIdentity"; }
+    const char* operator()(const effect::OpenLabel&) const { return "OpenLabel"; }
+    const char* operator()(const effect::SetLabel&) const { return "SetLabel"; }
+    const char* operator()(const effect::InstallFilters&) const { return "InstallFilters"; }
     const char* operator()(const effect::ChangeDirectory&) const { return "ChangeDirectory"; }
     const char* operator()(const effect::CloseDescriptors&) const { return "CloseDescriptors"; }
 };

@@ -93,9 +93,7 @@ private:
         add(Phase::prepare, std::move(layer_));
         for (auto& effect : mounts_) add(Phase::prepare, std::move(effect));
         add(Phase::prepare, effect::PivotRoot{});
-        const std::string fallback = decision_.home.kind == DecidedHome::Kind::none ? "/" : decision_.home.destination;
-        auto task = task_steps({decision_.working_directory, decision_.working_directory_required, fallback},
-                               job_.launch == Launch::slurm);
+        auto task = task_steps(task_spec(decision_), job_.launch == Launch::slurm);
         plan_.steps.insert(plan_.steps.end(), task.begin(), task.end());
     }
 
@@ -121,15 +119,33 @@ const char* to_string(Phase phase) noexcept {
     return "?";
 }
 
-std::vector<Step> task_steps(effect::ChangeDirectory start, bool enters) {
+TaskSpec task_spec(const Decision& decision) {
+    const std::string fallback = decision.home.kind == DecidedHome::Kind::none ? "/" : decision.home.destination;
+    TaskSpec task;
+    task.start = {decision.working_directory, decision.working_directory_required, fallback};
+    task.capabilities = decision.capabilities;
+    task.no_new_privileges = decision.no_new_privileges;
+    task.identity = {decision.uid, decision.gids};
+    if (decision.label) task.label = effect::SetLabel{decision.label->module, decision.label->text};
+    if (!decision.site_profile.empty()) task.profiles.push_back(decision.site_profile);
+    if (!decision.user_profile.empty()) task.profiles.push_back(decision.user_profile);
+    return task;
+}
+
+std::vector<Step> task_steps(const TaskSpec& task, bool enters) {
     std::vector<Step> steps;
+    if (task.label) steps.push_back({Phase::enter, effect::OpenLabel{task.label->module}});
     if (enters) steps.push_back({Phase::enter, effect::EnterNamespaces{}});
     // Before the change of user, with which the right to do it goes.
-    steps.push_back({Phase::enter, effect::DropBoundingSet{}});
-    steps.push_back({Phase::user, std::move(start)});
-    steps.push_back({Phase::user, effect::DropCapabilities{}});
-    steps.push_back({Phase::user, effect::NoNewPrivileges{}});
+    steps.push_back({Phase::enter, effect::DropBoundingSet{task.capabilities}});
+    if (task.identity != effect::BecomeIdentity{}) steps.push_back({Phase::user, task.identity});
+    steps.push_back({Phase::user, task.start});
+    if (task.label) steps.push_back({Phase::user, *task.label});
+    steps.push_back({Phase::user, effect::DropCapabilities{task.capabilities}});
+    if (task.no_new_privileges) steps.push_back({Phase::user, effect::NoNewPrivileges{}});
     steps.push_back({Phase::user, effect::CloseDescriptors{}});
+    // Last: from here on the profile says what the process may do.
+    if (!task.profiles.empty()) steps.push_back({Phase::user, effect::InstallFilters{task.profiles}});
     return steps;
 }
 

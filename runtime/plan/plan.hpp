@@ -115,14 +115,40 @@ struct PivotRoot {
 struct EnterNamespaces {
     bool operator==(const EnterNamespaces&) const = default;
 };
+/// The bounding set keeps `kept` alone. With `kept`, permitted capabilities outlast a change to the user by others
+/// (slurmstepd), until DropCapabilities.
 struct DropBoundingSet {
+    CapabilitySet kept = 0;
     bool operator==(const DropBoundingSet&) const = default;
 };
+/// Every set of the command is `kept`, the ambient one too.
 struct DropCapabilities {
+    CapabilitySet kept = 0;
     bool operator==(const DropCapabilities&) const = default;
 };
 struct NoNewPrivileges {
     bool operator==(const NoNewPrivileges&) const = default;
+};
+/// Another user and other groups than the caller's: root's wish. Permitted capabilities outlast it.
+struct BecomeIdentity {
+    std::optional<uid_t> uid;
+    std::vector<gid_t> gids;  ///< the first is the primary one; empty: unchanged
+    bool operator==(const BecomeIdentity&) const = default;
+};
+/// Where a security module takes the label for the next exec. Opened in the kernel's own procfs, before the container's.
+struct OpenLabel {
+    SecurityModule module = SecurityModule::apparmor;
+    bool operator==(const OpenLabel&) const = default;
+};
+struct SetLabel {
+    SecurityModule module = SecurityModule::apparmor;
+    std::string label;
+    bool operator==(const SetLabel&) const = default;
+};
+/// The command's seccomp filters, compiled before: one a profile.
+struct InstallFilters {
+    std::vector<std::string> profiles;
+    bool operator==(const InstallFilters&) const = default;
 };
 struct ChangeDirectory {
     std::string path;
@@ -141,7 +167,8 @@ using Effect =
     std::variant<effect::OpenSources, effect::NewNamespaces, effect::StartImageServer, effect::MountImage,
                  effect::LayerMountPoints, effect::Bind, effect::MountTmpfs, effect::MakeDevices, effect::MakeFolder,
                  effect::PivotRoot, effect::EnterNamespaces, effect::DropBoundingSet, effect::DropCapabilities,
-                 effect::NoNewPrivileges, effect::ChangeDirectory, effect::CloseDescriptors>;
+                 effect::NoNewPrivileges, effect::BecomeIdentity, effect::OpenLabel, effect::SetLabel, effect::InstallFilters,
+                 effect::ChangeDirectory, effect::CloseDescriptors>;
 
 struct Step {
     Phase phase = Phase::prepare;
@@ -163,9 +190,22 @@ struct HostFacts {
     bool dev_shm = true;
 };
 
+/// What each task of a step does for itself.
+struct TaskSpec {
+    effect::ChangeDirectory start;
+    CapabilitySet capabilities = 0;
+    bool no_new_privileges = true;
+    effect::BecomeIdentity identity;
+    std::optional<effect::SetLabel> label;
+    std::vector<std::string> profiles;  ///< of the seccomp filters, for messages
+    bool operator==(const TaskSpec&) const = default;
+};
+
+[[nodiscard]] TaskSpec task_spec(const Decision& decision);
+
 /// The steps of one task (phases enter and user), after the prepare phase of its step. `enters`: the task is not yet
 /// in the prepared namespace.
-[[nodiscard]] std::vector<Step> task_steps(effect::ChangeDirectory start, bool enters);
+[[nodiscard]] std::vector<Step> task_steps(const TaskSpec& task, bool enters);
 
 [[nodiscard]] Plan make_plan(const Decision& decision, const ImageInfo& image, const JobContext& job, const HostFacts& host);
 

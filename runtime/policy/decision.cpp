@@ -35,7 +35,7 @@ public:
     }
     /// The first refusal stands; later ones are listed.
     void refuse(std::string subject, std::string rule, std::string message, Category category = Category::denied) {
-        decision_.rulings.push_back({std::move(subject), "refused", std::move(rule)});
+        decision_.rulings.push_back({std::move(subject), kRefused, std::move(rule)});
         if (!decision_.refusal) decision_.refusal = Error{category, 0, std::move(message)};
     }
 
@@ -292,7 +292,42 @@ void judge_working_directory(Judge& judge, Decision& decision, const Request& re
     judge.grant("working directory", current, rule_text("user bind control", site.user_bind_control));
 }
 
+/// Both modules take their label in the same place when one of them is the kernel's first: one label a command.
+void judge_label(Judge& judge, Decision& decision, const SecurityRequest& request, const JobContext& job) {
+    if (!request.apparmor && !request.selinux) return;
+    if (request.apparmor && request.selinux)
+        return judge.refuse("label", "--security", "--security: apparmor and selinux exclude each other: name one", Category::usage);
+    const DecidedLabel label = request.apparmor ? DecidedLabel{SecurityModule::apparmor, *request.apparmor}
+                                                : DecidedLabel{SecurityModule::selinux, *request.selinux};
+    const std::string module = to_string(label.module);
+    if (std::find(job.security_modules.begin(), job.security_modules.end(), label.module) == job.security_modules.end())
+        return judge.refuse("label", "the node's kernel",
+                            fmt::format("--security: {} is not active on this node: leave the label out, or run where it is", module),
+                            Category::unsupported);
+    judge.grant("label", module + " " + label.text, "--security");
+    decision.label = label;
+}
+
+void judge_profiles(Judge& judge, Decision& decision, const SecurityRequest& request, const SiteConfig& site) {
+    if (const auto& profile = site.seccomp_profile; !profile.value.empty()) {
+        decision.site_profile = profile.value;
+        judge.grant("seccomp", profile.value, rule_text(profile.origin, "seccomp profile", profile.value));
+    }
+    if (request.seccomp) {
+        decision.user_profile = *request.seccomp;
+        judge.grant("seccomp", decision.site_profile.empty() ? *request.seccomp : *request.seccomp + ", beside the site's", "--security");
+    }
+}
+
 }  // namespace
+
+const char* to_string(SecurityModule module) noexcept {
+    switch (module) {
+        case SecurityModule::apparmor: return "AppArmor";
+        case SecurityModule::selinux: return "SELinux";
+    }
+    return "?";
+}
 
 const char* to_string(Driver driver) noexcept {
     switch (driver) {
@@ -327,6 +362,8 @@ Decision decide(const Request& request, const SitePolicy& policy, const SiteName
     judge_home(judge, decision, request, site, job);
     judge_binds(judge, decision, request, site);
     judge_working_directory(judge, decision, request, site, job);
+    judge_label(judge, decision, request.security, job);
+    judge_profiles(judge, decision, request.security, site);
     if (!job.batch_script.empty()) {
         // Slurm's own copy of the script, which must be where Slurm says it is.
         decision.binds.push_back({job.batch_script, job.batch_script, true, true});

@@ -25,6 +25,11 @@ enum class Driver {
 enum class Tmp { host, fresh, image };
 enum class Devices { host, minimal, image };
 
+struct DecidedLabel {
+    SecurityModule module = SecurityModule::apparmor;
+    std::string text;
+};
+
 /// A host path that will be seen in the container.
 struct DecidedBind {
     std::string source;
@@ -38,6 +43,9 @@ struct DecidedHome {
     std::string source;
     std::string destination;
 };
+
+/// The outcome of a ruling that refuses.
+inline constexpr const char* kRefused = "refused";
 
 /// One line of the decision: what was looked at, what came out, and the rule that made it.
 struct Ruling {
@@ -62,6 +70,14 @@ struct Decision {
     bool resolv_conf = true;
     std::string working_directory;       ///< where the command starts
     bool working_directory_required = false;  ///< the user named it: its absence is an error
+    CapabilitySet capabilities = 0;           ///< of the command, in every set
+    bool no_new_privileges = true;
+    std::optional<uid_t> uid;                 ///< of the command, where root wants another; else the job's
+    std::vector<gid_t> gids;                  ///< likewise; the first is the primary one
+    std::optional<DecidedLabel> label;
+    std::string site_profile;                 ///< the site's seccomp profile; "": none
+    std::string user_profile;                 ///< the user's, as given; holds beside the site's
+    std::vector<std::string> warnings;        ///< for the user: what was asked and is not given
 };
 
 /// Whether somebody asked that the image's signatures be checked: ImageInfo::signature must then be there.

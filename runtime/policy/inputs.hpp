@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/base/capabilities.hpp"
+
 namespace berth {
 
 enum class ImageKind { sif, squashfs, directory };
@@ -44,6 +46,7 @@ struct SignatureInfo {
     std::vector<ImageSigner> signers;
     Held held = Held::unchangeable;
     std::optional<HashTreeInfo> tree;  ///< with Held::hash_tree
+    std::string copy;                  ///< with Held::copy: the SHA-256 of the whole file, in hex digits
 };
 
 /// What an image is. Read by a process without privilege; everything about the file itself (path, owner, mode,
@@ -66,6 +69,11 @@ struct ImageInfo {
     std::optional<SignatureInfo> signature;  ///< nothing: nobody asked for a check
 };
 
+enum class SecurityModule { apparmor, selinux };
+
+/// "AppArmor", "SELinux".
+[[nodiscard]] const char* to_string(SecurityModule module) noexcept;
+
 enum class Launch { command_line, slurm };
 
 /// Who runs, and where. Under Slurm from slurmstepd; never from the environment.
@@ -82,6 +90,8 @@ struct JobContext {
     std::vector<std::pair<gid_t, std::string>> group_names;  ///< those of gid and groups that have one
     std::string working_directory;  ///< absolute
     std::string architecture;       ///< of this node, Go's name
+    CapabilitySet available_capabilities = 0;      ///< what Berth itself has here, and can hand on
+    std::vector<SecurityModule> security_modules;  ///< those that are active on this node
     std::uint32_t job = 0;          ///< Slurm only
     std::uint32_t step = 0;         ///< Slurm only
     std::string batch_script;       ///< Slurm's copy of the script, for the batch step; else ""

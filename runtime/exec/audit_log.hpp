@@ -1,0 +1,21 @@
+// Where audit lines go: syslog, and the site's file.
+#pragma once
+
+#include <string>
+
+#include "runtime/config/site_config.hpp"
+#include "runtime/plan/audit.hpp"
+
+namespace berth {
+
+/// Now, and this node's name.
+[[nodiscard]] AuditEvent audit_event(std::string asked);
+
+/// Sends the line to syslog (facility authpriv, ident "berth") and, where the site has an `audit log` and this process is
+/// root's, appends it to that file (made with mode 0600, one write, so that lines of several processes stay whole).
+/// The file's folder must be root's alone, like the folders above it. Category::config where the file cannot be written
+/// or is not root's: a site that wants a record gets no container without one. Without a syslog nothing is lost but that
+/// copy.
+[[nodiscard]] Status write_audit(const config::SiteConfig& site, const std::string& line);
+
+}  // namespace berth
