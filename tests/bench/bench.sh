@@ -34,6 +34,11 @@ test_trust() {
     check_rows '(mksquashfs|berth build)' 2
 }
 
+test_deciding() {
+    check_equal 4 "$(grep -cE '^  (reading the site|decision and plan|seccomp filter|all) .* [0-9.]+$' "$FILE_TMP/tables")"
+    check_rows '(ours|libseccomp|none) ' 3
+}
+
 test_read() {
     check_rows 'kernel squashfs, ' 20
     check_rows 'FUSE, ' 20

@@ -52,6 +52,50 @@ std::string shown(const std::vector<EnvironmentChange>& changes) {
 
 }  // namespace
 
+TEST_CASE("options: capabilities") {
+    CHECK(made({{"add-caps", "CAP_CHOWN,net_raw"}}).add_capabilities == (capability_bit(0) | capability_bit(13)));
+    CHECK(made({{"add-caps", "cap_chown"}, {"add-caps", " CAP_KILL "}}).add_capabilities == (capability_bit(0) | capability_bit(5)));
+    CHECK(made({{"drop-caps", "ALL"}}).drop_capabilities == kAllCapabilities);
+    CHECK_THAT(refusal("add-caps", "CAP_CHWON"), Contains("did you mean 'CAP_CHOWN'?"));
+    CHECK_THAT(refusal("add-caps", ""), Contains("expected names such as"));
+    CHECK_THAT(refusal("drop-caps", "CAP_CHOWN,,CAP_KILL"), Contains("capability '' is not known"));
+    CHECK(refusal("add-caps", std::string(100000, 'A')).size() < 200);
+    CHECK(made({{"keep-privs", ""}}).keep_privileges);
+    CHECK(made({{"no-privs", ""}}).no_privileges);
+    for (int number = 0; number < kCapabilityCount; ++number) {
+        CHECK(capability_number(capability_name(number)) == number);
+        CHECK(*parse_capabilities(to_string(capability_bit(number))) == capability_bit(number));
+    }
+    CHECK(to_string(CapabilitySet{0}) == "none");
+    CHECK(*parse_capabilities(to_string(kAllCapabilities)) == kAllCapabilities);
+}
+
+TEST_CASE("options: security") {
+    const auto request = made({{"security", "seccomp:/a\,b.json,uid:5"}, {"security", "gid:6:7,apparmor:a//b"}});
+    CHECK(request.security.seccomp == "/a,b.json");
+    CHECK(request.security.uid == 5U);
+    CHECK(request.security.gids == std::vector<gid_t>{6, 7});
+    CHECK(request.security.apparmor == "a//b");
+    CHECK(made({{"security", "selinux:u:r:t:s0:c1\,c2"}}).security.selinux == "u:r:t:s0:c1,c2");
+    CHECK(made({{"security", "seccomp:relative.json"}}).security.seccomp == "relative.json");
+    for (const char* wrong : {"", "seccomp", "seccomp:", "uid:", "uid:-1", "uid:4294967295", "uid:4294967296", "uid:1x", "gid:", "gid:1:",
+                              "gid:1:4294967295", "apparmor:", "apparmor:a b", "selinux:\xff", "label:x", "uid:1,", "seccomp:/a\nb"})
+        static_cast<void>(refusal("security", wrong));
+    static_cast<void>(refusal("security", "selinux:" + std::string(5000, 'a')));
+    std::string many = "gid:1";
+    for (int i = 0; i < 64; ++i) many += ":1";
+    static_cast<void>(refusal("security", many));
+}
+
+TEST_CASE("options: what the user gave is noted once") {
+    Request request;
+    CHECK(give(request, option("bind"), "/a").ok());
+    CHECK(give(request, option("bind"), "/b").ok());
+    CHECK(give(request, option("contain"), "").ok());
+    CHECK_FALSE(give(request, option("pwd"), "relative").ok());
+    CHECK(request.given == std::vector<std::string>{"bind", "contain"});
+}
+
 TEST_CASE("options: the table agrees with itself") {
     std::set<std::string> names, slurm_names, variables;
     for (const Option& each : options()) {

@@ -113,6 +113,35 @@ TEST_CASE("plan: a step of Slurm's, whole") {
     CHECK(make_plan(decision, Situation().image, job_of(kEverybody[2]), {}) == expected);
 }
 
+TEST_CASE("plan: what confines a task, and in which order") {
+    Decision decision = bare();
+    decision.capabilities = 5;
+    decision.uid = 4711;
+    decision.gids = {4712, 4713};
+    decision.label = DecidedLabel{SecurityModule::selinux, "a:b:c"};
+    decision.site_profile = "/etc/site.json";
+    decision.user_profile = "mine.json";
+    const TaskSpec task = task_spec(decision);
+    const std::vector<Step> expected = {{Phase::enter, OpenLabel{SecurityModule::selinux}},
+                                        {Phase::enter, EnterNamespaces{}},
+                                        {Phase::enter, DropBoundingSet{5}},
+                                        {Phase::user, BecomeIdentity{4711, {4712, 4713}}},
+                                        {Phase::user, ChangeDirectory{"/work", false, "/"}},
+                                        {Phase::user, SetLabel{SecurityModule::selinux, "a:b:c"}},
+                                        {Phase::user, DropCapabilities{5}},
+                                        {Phase::user, NoNewPrivileges{}},
+                                        {Phase::user, CloseDescriptors{}},
+                                        {Phase::user, InstallFilters{{"/etc/site.json", "mine.json"}}}};
+    CHECK(task_steps(task, true) == expected);
+    TaskSpec privileged;
+    privileged.no_new_privileges = false;
+    CHECK(task_steps(privileged, false) ==
+          std::vector<Step>{{Phase::enter, DropBoundingSet{}},
+                            {Phase::user, ChangeDirectory{}},
+                            {Phase::user, DropCapabilities{}},
+                            {Phase::user, CloseDescriptors{}}});
+}
+
 TEST_CASE("plan: the order of the steps, for everybody") {
     for (const Who& who : kEverybody) {
         INFO(who.name);
@@ -128,7 +157,7 @@ TEST_CASE("plan: the order of the steps, for everybody") {
         const std::string enter =
             who.launch == Launch::slurm ? "enter: EnterNamespaces DropBoundingSet " : "enter: DropBoundingSet ";
         CHECK(names == begin + "Bind Bind MakeDevices Bind Bind Bind Bind Bind " + folder + "PivotRoot " + enter +
-                           "user: ChangeDirectory DropCapabilities NoNewPrivileges CloseDescriptors");
+                           "user: ChangeDirectory DropCapabilities " + (who.uid == 0 ? "" : "NoNewPrivileges ") + "CloseDescriptors");
         CHECK(effects_of<NewNamespaces>(make_plan(decision, now.image, now.job, {}))[0].user == !who.privileged);
     }
 }

@@ -2,6 +2,7 @@
 #include "runtime/exec/step_messages.hpp"
 
 #include <catch2/catch.hpp>
+#include <cstring>
 
 #include "runtime/base/wire.hpp"
 
@@ -15,6 +16,7 @@ StepRequest sample_request() {
     request.identity = {65533, 65532, {10, 20, 4294967294U}};
     request.job = 4294967295U;
     request.step = 4294967291U;  // the batch step
+    request.daemon = 4711;
     request.batch_script = "/var/spool/slurmd/job1/slurm_script";
     request.image = std::string("a b\n\xff\0.sif", 10);
     request.options = {{"container-bind", "/a,/b"}, {"container-bind", ""}, {"", "x"}};
@@ -29,6 +31,7 @@ void check_same(const StepRequest& a, const StepRequest& b) {
     CHECK(a.identity.groups == b.identity.groups);
     CHECK(a.job == b.job);
     CHECK(a.step == b.step);
+    CHECK(a.daemon == b.daemon);
     CHECK(a.batch_script == b.batch_script);
     CHECK(a.image == b.image);
     CHECK(a.options == b.options);
@@ -38,7 +41,14 @@ void check_same(const StepRequest& a, const StepRequest& b) {
 StepOutcome sample_outcome() {
     StepOutcome outcome;
     outcome.explanation = "decision\n";
-    outcome.start = {"/home/ada/work", true, "/home/ada"};
+    outcome.task.start = {"/home/ada/work", true, "/home/ada"};
+    outcome.task.capabilities = CapabilitySet{1} << 40 | 1;
+    outcome.task.no_new_privileges = false;
+    outcome.task.identity = {0, {5, 4294967294U}};
+    outcome.task.label = effect::SetLabel{SecurityModule::selinux, "a:b:c0,c1"};
+    outcome.task.profiles = {"/etc/site.json", "x.json"};
+    outcome.filters = {{{{6, 0, 0, 0x7fff0000}}, 2, {}}, {{{6, 0, 0, 0}, {6, 1, 2, 3}}, 0, {"newcall"}}};
+    outcome.warnings = {"one", ""};
     outcome.facts = {"/home/ada", "/apps/a.sif"};
     outcome.scripts = {{"10-a.sh", "export A=1\n"}, {"90-b.sh", std::string("\0", 1)}};
     outcome.server = 12345;
@@ -48,7 +58,15 @@ StepOutcome sample_outcome() {
 
 void check_same(const StepOutcome& a, const StepOutcome& b) {
     CHECK(a.explanation == b.explanation);
-    CHECK(a.start == b.start);
+    CHECK(a.task == b.task);
+    REQUIRE(a.filters.size() == b.filters.size());
+    for (std::size_t i = 0; i < a.filters.size(); ++i) {
+        REQUIRE(a.filters[i].program.size() == b.filters[i].program.size());
+        CHECK(std::memcmp(a.filters[i].program.data(), b.filters[i].program.data(), a.filters[i].program.size() * sizeof(sock_filter)) == 0);
+        CHECK(a.filters[i].flags == b.filters[i].flags);
+        CHECK(a.filters[i].skipped == b.filters[i].skipped);
+    }
+    CHECK(a.warnings == b.warnings);
     CHECK(a.facts.home == b.facts.home);
     CHECK(a.facts.image_path == b.facts.image_path);
     REQUIRE(a.scripts.size() == b.scripts.size());
@@ -113,6 +131,29 @@ TEST_CASE("step messages: cut at any byte, or longer by one, they are malformed"
         REQUIRE_FALSE(longer.ok());
         CHECK(longer.error().number == EPROTO);
     }
+}
+
+TEST_CASE("step messages: where the job is") {
+    for (const StepPlace& place : {StepPlace{"/work", std::nullopt}, StepPlace{"/", JobPlace{"gpu", ""}}}) {
+        const auto back = unpack_place(pack(place));
+        REQUIRE(back.ok());
+        CHECK(back->working_directory == place.working_directory);
+        REQUIRE(back->job.has_value() == place.job.has_value());
+        if (place.job) CHECK(back->job->partition + "/" + back->job->account == place.job->partition + "/" + place.job->account);
+        CHECK_FALSE(unpack_place(pack(place) + "x").ok());
+        CHECK_FALSE(unpack_place(pack(place).substr(1)).ok());
+    }
+}
+
+TEST_CASE("step messages: filters that the kernel would not take are malformed") {
+    StepOutcome outcome = sample_outcome();
+    outcome.filters[0].program.clear();
+    CHECK_FALSE(unpack_outcome(pack(Result<StepOutcome>(outcome))).ok());
+    outcome.filters[0].program.resize(4097);
+    CHECK_FALSE(unpack_outcome(pack(Result<StepOutcome>(outcome))).ok());
+    outcome = sample_outcome();
+    outcome.filters[0].flags = 8;  // a listener
+    CHECK_FALSE(unpack_outcome(pack(Result<StepOutcome>(outcome))).ok());
 }
 
 TEST_CASE("step messages: counts that lie and categories that do not exist are malformed") {
