@@ -26,3 +26,10 @@ function(berth_library name)
     add_library(${name} STATIC ${ARG_SOURCES})
     target_link_libraries(${name} PUBLIC berth_settings ${ARG_USES} PRIVATE ${ARG_PRIVATE})
 endfunction()
+
+# Linked into every program (not the tests'): empty, but for the sanitizer's build.
+add_library(berth_program INTERFACE)
+if(BERTH_SANITIZE)
+    add_library(berth_sanitizer OBJECT ${CMAKE_SOURCE_DIR}/cmake/sanitizer.cpp)
+    target_link_libraries(berth_program INTERFACE berth_sanitizer $<TARGET_OBJECTS:berth_sanitizer>)
+endif()

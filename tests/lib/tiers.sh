@@ -1,11 +1,11 @@
 # shellcheck shell=bash
 # One function a tier. Sourced after everything else here, by run-tests.
 
-# tier_files TIER: runs the files of tests/TIER, and looks for what they leave behind.
+# tier_files TIER [NAME]: runs the files of tests/TIER, and looks for what they leave behind. NAME: in the results.
 tier_files() {
-    local tier=$1 file before left
+    local folder=$1 tier=${2:-$1} file before left
     before=$(leaks_state)
-    for file in "$BERTH_SOURCE/tests/$tier"/*.sh; do
+    for file in "$BERTH_SOURCE/tests/$folder"/*.sh; do
         [[ -e $file ]] || continue
         fixtures_tidy
         check_run_file "$tier" "$file" "$PATTERN"
@@ -51,7 +51,29 @@ tier_peer() {
 
 tier_unit() { unit_tests unit dev; }
 
-tier_asan() { BUILD_TARGETS=tests/all unit_tests asan asan; }
+# The unit tests; then, with sanitized programs, what users do and what attackers try. The plugin stays the release's:
+# Slurm's programs, which load it, have no sanitizer.
+tier_asan() {
+    local prefix=$BERTH_PREFIX
+    BUILD_TARGETS=all unit_tests asan asan
+    asan_install "$BERTH_TEST_ROOT/asan-prefix"
+    fuse_for_user
+    tier_files userns asan-userns
+    fuse_as_before
+    cluster_detect "$BERTH_TEST_ROOT/cluster-probe"
+    tier_files attacks asan-attacks
+    BERTH_PREFIX=$prefix
+}
+
+asan_install() {
+    cp -a "$BERTH_PREFIX" "$1"
+    local program
+    for program in bin/berth libexec/berth/{berth-step,berth-fuse,berth-image,berth-trust,berth-verify}; do
+        install -m 0755 "$BERTH_BUILD/asan/$program" "$1/$program"
+    done
+    install -m 0755 "$BERTH_BUILD/asan/bin/berth_failing_runner" "$1/bin"
+    BERTH_PREFIX=$1
+}
 
 # unit_tests TIER PRESET: builds the preset and runs its unit tests as the test user, from a copy that he can reach.
 # The cases that say they need root are run once more as root.
