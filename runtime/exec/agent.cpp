@@ -131,7 +131,7 @@ int serve(int socket, const Identity& identity, std::optional<uid_t> guard, int 
             if (::fchdir(working_directory) != 0) return errno_error("working directory");
             ::close(working_directory);
         }
-        if (const int rc = limit_reader_resources(); rc != 0) return errno_error("setrlimit", rc);
+        BERTH_CHECK(limit_reader_resources());
         if (const int rc = drop_to_reader_capabilities(identity.uid == 0); rc != 0) return errno_error("cannot drop capabilities", rc);
         if (const int rc = set_no_new_privileges(); rc != 0) return errno_error("no_new_privs", rc);
         return confine_reader();

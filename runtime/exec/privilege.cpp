@@ -3,17 +3,14 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstdlib>
-#include <utility>
 
-#include "runtime/base/io.hpp"
+#include "runtime/base/resource_limits.hpp"
 
 namespace berth {
 namespace {
@@ -125,26 +122,13 @@ int drop_to_reader_capabilities(bool reads_as_root) noexcept {
     return set_capabilities(0, 0);  // a root that lacks it cannot keep it
 }
 
-int limit_reader_resources() {
-    constexpr rlim_t kMoreMemory = rlim_t{256} << 20;
-    const auto memory = read_file("/proc/self/statm", 256);
-    if (!memory) return memory.error().number;
-    const rlim_t pages = std::strtoull(memory->c_str(), nullptr, 10);
-    const rlim_t now = pages * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE));
-    const std::array<std::pair<int, rlim_t>, 6> limits = {{{RLIMIT_AS, now + kMoreMemory},
-                                                           {RLIMIT_CPU, 30},
-                                                           {RLIMIT_FSIZE, rlim_t{4} << 20},
-                                                           {RLIMIT_NOFILE, 256},
-                                                           {RLIMIT_NPROC, 0},
-                                                           {RLIMIT_CORE, 0}}};
-    for (const auto& [resource, most] : limits) {
-        rlimit limit{};
-        if (::getrlimit(static_cast<__rlimit_resource_t>(resource), &limit) != 0) return errno;
-        limit.rlim_max = std::min(limit.rlim_max, most);
-        limit.rlim_cur = limit.rlim_max;
-        if (::setrlimit(static_cast<__rlimit_resource_t>(resource), &limit) != 0) return errno;
-    }
-    return 0;
+Status limit_reader_resources() {
+    BERTH_CHECK(limit_memory(std::uint64_t{256} << 20U));
+    BERTH_CHECK(lower_limit(RLIMIT_CPU, 30, "RLIMIT_CPU"));
+    BERTH_CHECK(lower_limit(RLIMIT_FSIZE, rlim_t{4} << 20U, "RLIMIT_FSIZE"));
+    BERTH_CHECK(lower_limit(RLIMIT_NOFILE, 256, "RLIMIT_NOFILE"));
+    BERTH_CHECK(lower_limit(RLIMIT_NPROC, 0, "RLIMIT_NPROC"));
+    return lower_limit(RLIMIT_CORE, 0, "RLIMIT_CORE");
 }
 
 CapabilitySet permitted_capabilities() noexcept {

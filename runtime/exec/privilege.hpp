@@ -52,8 +52,7 @@ struct Identity {
 
 /// Bounds what the process that reads images may use from here on: 256 MiB more memory than it has, 30 s of processor
 /// time, files of 4 MiB, 256 descriptors, no core, no further process. Whoever crafted an image stops himself.
-/// \return 0 or an errno value.
-[[nodiscard]] int limit_reader_resources();
+[[nodiscard]] Status limit_reader_resources();
 
 /// The seccomp filter of the process that reads images and opens paths for root: file reading, memory, and messages
 /// on descriptors it has. Everything else kills it. Needs no_new_privs.

@@ -11,6 +11,7 @@
 #include <climits>
 
 #include "runtime/base/io.hpp"
+#include "runtime/base/resource_limits.hpp"
 
 namespace berth::fuse {
 namespace {
@@ -67,15 +68,6 @@ Status check_image_descriptor(const Options& options) {
     return {};
 }
 
-Status lower_limit(__rlimit_resource resource, rlim_t wanted, const char* name) {
-    rlimit limit{};
-    if (::getrlimit(resource, &limit) != 0) return errno_error(name);
-    limit.rlim_max = std::min(limit.rlim_max, wanted);
-    limit.rlim_cur = limit.rlim_max;
-    if (::setrlimit(resource, &limit) != 0) return errno_error(name);
-    return {};
-}
-
 /// slurmstepd is the last that the kernel kills when memory runs out; what reads a user's image must not be.
 Status give_up_oom_protection() {
     constexpr const char* kPath = "/proc/self/oom_score_adj";
@@ -102,7 +94,7 @@ Status limit_resources(std::uint64_t max_memory) {
     BERTH_CHECK(lower_limit(RLIMIT_FSIZE, 0, "RLIMIT_FSIZE"));
     BERTH_CHECK(lower_limit(RLIMIT_NOFILE, kMaxDescriptors, "RLIMIT_NOFILE"));
     BERTH_CHECK(lower_limit(RLIMIT_MEMLOCK, 0, "RLIMIT_MEMLOCK"));
-    return lower_limit(RLIMIT_AS, max_memory, "RLIMIT_AS");
+    return limit_memory(max_memory);
 }
 
 }  // namespace berth::fuse
