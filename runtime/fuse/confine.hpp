@@ -15,7 +15,7 @@ namespace berth::fuse {
 /// read-only that holds [offset, offset + size); Category::usage where it is not.
 [[nodiscard]] Status detach_from_caller(const Options& options);
 
-/// Resource limits: no core, no file growth, few descriptors, `max_memory` bytes of address space. Not RLIMIT_NPROC: it
+/// Resource limits: no core, no file growth, few descriptors, `max_memory` bytes of address space more than there are now. Not RLIMIT_NPROC: it
 /// counts every process of the user on the node, hence other steps' servers. The filter forbids new processes anyway.
 [[nodiscard]] Status limit_resources(std::uint64_t max_memory);
 
