@@ -2,3 +2,5 @@
 berth_fuzz(berth_conf ${CMAKE_CURRENT_SOURCE_DIR}/corpus/berth_conf berth_config berth_base)
 berth_fuzz(ecl ${CMAKE_CURRENT_SOURCE_DIR}/corpus/ecl berth_config berth_base)
 berth_fuzz(environment ${CMAKE_CURRENT_SOURCE_DIR}/corpus/environment berth_environment)
+berth_fuzz(options ${CMAKE_CURRENT_SOURCE_DIR}/corpus/options berth_request berth_base)
+berth_fuzz(messages ${CMAKE_CURRENT_SOURCE_DIR}/corpus/messages berth_exec berth_base)
