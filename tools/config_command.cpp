@@ -18,10 +18,10 @@
 namespace berth::tools {
 namespace {
 
+using config::CapabilityGrants;
 using config::Directive;
 using config::DirectiveLine;
 using config::Ecl;
-using config::EclReading;
 using config::Origin;
 using config::Problem;
 using config::Reading;
@@ -58,17 +58,24 @@ Found read_trusting(const std::string& file, std::size_t limit, Found (*read)(st
 Reading read_site_file(const std::string& file) { return read_trusting(file, config::kMaxFileSize, config::read); }
 
 /// Nothing where there is no such file.
-std::optional<EclReading> read_ecl_file(const std::string& file) {
-    const auto exists = config::ecl_exists(file);
-    if (!exists) return EclReading{{}, {file_problem(exists.error(), file)}};
+template <class Found>
+std::optional<Found> read_if_there(const std::string& file, std::size_t limit,
+                                   Found (*read)(std::string_view, const std::string&)) {
+    const auto exists = config::site_file_exists(file);
+    if (!exists) return Found{{}, {file_problem(exists.error(), file)}};
     if (!*exists) return std::nullopt;
-    return read_trusting(file, config::kMaxEclSize, config::read_ecl);
+    return read_trusting(file, limit, read);
 }
 
 std::string summary(const Ecl& ecl) {
     if (!ecl.activated.value) return "not activated";
     if (ecl.groups.empty()) return "activated; without an execgroup no image may run";
     return fmt::format("activated, {} group{}", ecl.groups.size(), ecl.groups.size() == 1 ? "" : "s");
+}
+
+std::string summary(const CapabilityGrants& grants) {
+    return fmt::format("capabilities for {} user{} and {} group{}", grants.users.size(), grants.users.size() == 1 ? "" : "s",
+                       grants.groups.size(), grants.groups.size() == 1 ? "" : "s");
 }
 
 std::size_t directives_set(const Reading& reading) {
@@ -96,12 +103,21 @@ Json problems_json(const std::vector<Problem>& problems) {
 int check(const Arguments& arguments) {
     const Reading reading = read_site_file(arguments.file);
     const std::string ecl_file = config::ecl_path(arguments.file);
-    const auto ecl = read_ecl_file(ecl_file);
+    const auto ecl = read_if_there(ecl_file, config::kMaxEclSize, config::read_ecl);
+    const std::string capability_file = config::capability_path(arguments.file);
+    const auto capabilities =
+        read_if_there(capability_file, config::kMaxCapabilityFileSize, config::read_capability_file);
     std::vector<Problem> problems = reading.problems;
     if (ecl) problems.insert(problems.end(), ecl->problems.begin(), ecl->problems.end());
+    if (capabilities)
+        problems.insert(problems.end(), capabilities->problems.begin(), capabilities->problems.end());
     if (arguments.json) {
         Json json{{"file", arguments.file}, {"ok", problems.empty()}, {"directives_set", directives_set(reading)}};
         if (ecl) json["ecl"] = {{"file", ecl_file}, {"activated", ecl->ecl.activated.value}, {"groups", ecl->ecl.groups.size()}};
+        if (capabilities)
+            json["capabilities"] = {{"file", capability_file},
+                                    {"users", capabilities->grants.users.size()},
+                                    {"groups", capabilities->grants.groups.size()}};
         json["problems"] = problems_json(problems);
         print_json(json);
         return problems.empty() ? 0 : kFailure;
@@ -110,6 +126,8 @@ int check(const Arguments& arguments) {
     if (reading.problems.empty())
         fmt::print("{}: ok ({} directives set)\n", Origin{arguments.file, 0}.to_string(), directives_set(reading));
     if (ecl && ecl->problems.empty()) fmt::print("{}: ok ({})\n", Origin{ecl_file, 0}.to_string(), summary(ecl->ecl));
+    if (capabilities && capabilities->problems.empty())
+        fmt::print("{}: ok ({})\n", Origin{capability_file, 0}.to_string(), summary(capabilities->grants));
     return problems.empty() ? 0 : kFailure;
 }
 
@@ -188,7 +206,7 @@ void add(CLI::App& parent, const std::string& name, const std::string& meaning, 
 void add_config_command(CLI::App& app, int& status) {
     CLI::App* command = app.add_subcommand("config", "Look at the site's configuration");
     command->require_subcommand(1);
-    add(*command, "check", "Say what is wrong with a berth.conf and the ecl.toml beside it, every problem with its line", check, status);
+    add(*command, "check", "Say what is wrong with a berth.conf, and the ecl.toml and capability.json beside it, every problem with its line", check, status);
     add(*command, "list", "Show every directive, its value and the line that set it", list, status);
 }
 

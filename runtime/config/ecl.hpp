@@ -59,10 +59,6 @@ inline constexpr std::size_t kMaxEclSize = std::size_t{1} << 20;
 /// The ecl.toml that belongs to a berth.conf: it lies beside it.
 [[nodiscard]] std::string ecl_path(const std::string& berth_conf);
 
-/// Whether there is something of that name, were it a symbolic link that leads nowhere. Only what is not there at all
-/// switches the list off. Category::config where that cannot be told.
-[[nodiscard]] Result<bool> ecl_exists(const std::string& path);
-
 /// Opens by open_trusted() (root-owned, not writable by others, the folders above it likewise), reads and parses. Where
 /// no such file exists, the list is not activated. Needs no privilege. Every failure is Category::config.
 [[nodiscard]] Result<Ecl> load_ecl(const std::string& path);

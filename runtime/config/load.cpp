@@ -1,6 +1,5 @@
-#include <sys/stat.h>
-
 #include <cerrno>
+#include <optional>
 
 #include "runtime/base/io.hpp"
 #include "runtime/config/site_policy.hpp"
@@ -16,6 +15,21 @@ Result<std::string> read_trusted(const std::string& path, std::size_t limit) {
     return text;
 }
 
+/// Nothing where there is no file of that name.
+Result<std::optional<std::string>> read_if_there(const std::string& path, std::size_t limit) {
+    BERTH_TRY(const bool exists, site_file_exists(path));
+    if (!exists) return std::optional<std::string>();
+    auto text = read_trusted(path, limit);
+    if (text) return std::optional(std::move(*text));
+    if (text.error().number != ENOENT) return text.error();
+    return Error{Category::config, ENOENT,
+                 Origin{path}.to_string() + ": leads nowhere; mend the link, or remove it where no such file is wanted"};
+}
+
+std::string beside(const std::string& berth_conf, const char* name) {
+    return berth_conf.substr(0, berth_conf.rfind('/') + 1) + name;
+}
+
 }  // namespace
 
 Result<SiteConfig> load(const std::string& path) {
@@ -23,31 +37,25 @@ Result<SiteConfig> load(const std::string& path) {
     return parse(text, path);
 }
 
-std::string ecl_path(const std::string& berth_conf) {
-    return berth_conf.substr(0, berth_conf.rfind('/') + 1) + "ecl.toml";
-}
-
-Result<bool> ecl_exists(const std::string& path) {
-    struct stat status {};
-    if (::lstat(path.c_str(), &status) == 0) return true;
-    if (errno == ENOENT) return false;
-    return errno_error(Origin{path}.to_string(), errno, Category::config);
-}
+std::string ecl_path(const std::string& berth_conf) { return beside(berth_conf, "ecl.toml"); }
 
 Result<Ecl> load_ecl(const std::string& path) {
-    BERTH_TRY(const bool exists, ecl_exists(path));
-    if (!exists) return Ecl{};
-    const auto text = read_trusted(path, kMaxEclSize);
-    if (text) return parse_ecl(*text, path);
-    if (text.error().number != ENOENT) return text.error();
-    return Error{Category::config, ENOENT,
-                 Origin{path}.to_string() + ": leads nowhere; mend the link, or remove it where no list is wanted"};
+    BERTH_TRY(const auto text, read_if_there(path, kMaxEclSize));
+    return text ? parse_ecl(*text, path) : Ecl{};
+}
+
+std::string capability_path(const std::string& berth_conf) { return beside(berth_conf, "capability.json"); }
+
+Result<CapabilityGrants> load_capabilities(const std::string& path) {
+    BERTH_TRY(const auto text, read_if_there(path, kMaxCapabilityFileSize));
+    return text ? parse_capability_file(*text, path) : CapabilityGrants{};
 }
 
 Result<SitePolicy> load_policy(const std::string& berth_conf) {
     SitePolicy policy;
     BERTH_TRY(policy.conf, load(berth_conf));
     BERTH_TRY(policy.ecl, load_ecl(ecl_path(berth_conf)));
+    BERTH_TRY(policy.capabilities, load_capabilities(capability_path(berth_conf)));
     return policy;
 }
 

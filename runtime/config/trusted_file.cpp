@@ -164,4 +164,11 @@ Result<UniqueFd> open_trusted_folder(const std::string& path) {
     return Walk(path).to_folder();
 }
 
+Result<bool> site_file_exists(const std::string& path) {
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) == 0) return true;
+    if (errno == ENOENT) return false;
+    return failure(path);
+}
+
 }  // namespace berth::config

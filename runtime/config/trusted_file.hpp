@@ -20,4 +20,8 @@ namespace berth::config {
 /// The same for a folder; the descriptor is O_PATH.
 [[nodiscard]] Result<UniqueFd> open_trusted_folder(const std::string& path);
 
+/// Whether there is something of that name, were it a symbolic link that leads nowhere: only a file that is not there at
+/// all is one that the site does not have. Category::config where that cannot be told.
+[[nodiscard]] Result<bool> site_file_exists(const std::string& path);
+
 }  // namespace berth::config

@@ -9,6 +9,7 @@
 #include "runtime/base/io.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/config/site_config.hpp"
+#include "runtime/config/trusted_file.hpp"
 
 using namespace berth;
 using namespace berth::config;
@@ -245,7 +246,7 @@ TEST_CASE("ecl: only what is not there at all is no list") {
     std::filesystem::create_directory(folder);
     const std::string path = folder / "ecl.toml";
     const auto exists = [](const std::string& name) {
-        const auto found = ecl_exists(name);
+        const auto found = site_file_exists(name);
         return found && *found;
     };
     CHECK_FALSE(exists(path));
@@ -258,7 +259,7 @@ TEST_CASE("ecl: only what is not there at all is no list") {
     CHECK_FALSE(load_ecl(path).ok());
     CHECK(load_ecl(path).error().category == Category::config);
     // What cannot be looked up is no proof of absence.
-    CHECK_FALSE(ecl_exists("/etc/passwd/ecl.toml").ok());
+    CHECK_FALSE(site_file_exists("/etc/passwd/ecl.toml").ok());
     std::filesystem::remove_all(folder);
 }
 
