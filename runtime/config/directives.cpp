@@ -85,7 +85,7 @@ constexpr auto kDirectives = std::to_array<Directive>({
      "Size in MiB of the memory file systems that hold what containers write."},
     {"memory fs type", choice, "tmpfs", kMemoryFs, kLater, "Which memory file system holds what containers write."},
     {"tmp sandbox", boolean, "yes", kYesNo, kLater, "Images that cannot be mounted may be unpacked."},
-    {"root default capabilities", choice, "full", kRootCapabilities, kLater,
+    {"root default capabilities", choice, "full", kRootCapabilities, kNow,
      "Which capabilities root keeps in a container."},
     {"max loop devices", number, "256", kAny, kLater, "The most loop devices that are used."},
     {"shared loop devices", boolean, "no", kYesNo, kLater, "Containers of the same image share a loop device."},

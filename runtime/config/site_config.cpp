@@ -24,6 +24,11 @@ void store(Setting<MountDev>& setting, const Directive&, std::string_view value,
     setting = {value == "yes" ? MountDev::yes : value == "minimal" ? MountDev::minimal : MountDev::no, origin};
 }
 
+void store(Setting<RootCapabilities>& setting, const Directive&, std::string_view value, const Origin& origin) {
+    using enum RootCapabilities;
+    setting = {value == "full" ? full : value == "file" ? file : no, origin};
+}
+
 void store(Setting<std::uint64_t>& setting, const Directive&, std::string_view value, const Origin& origin) {
     std::uint64_t number = 0;
     std::from_chars(value.data(), value.data() + value.size(), number);
@@ -51,8 +56,8 @@ void store(Setting<std::vector<BindPath>>& list, const Directive&, std::string_v
 }
 
 using Member =
-    std::variant<Setting<bool> SiteConfig::*, Setting<MountDev> SiteConfig::*, Setting<std::string> SiteConfig::*,
-                 Setting<std::uint64_t> SiteConfig::*, StringList SiteConfig::*, Setting<std::vector<BindPath>> SiteConfig::*>;
+    std::variant<Setting<bool> SiteConfig::*, Setting<MountDev> SiteConfig::*, Setting<RootCapabilities> SiteConfig::*,
+                 Setting<std::string> SiteConfig::*, Setting<std::uint64_t> SiteConfig::*, StringList SiteConfig::*, Setting<std::vector<BindPath>> SiteConfig::*>;
 
 struct Binding {
     std::string_view directive;
@@ -80,6 +85,7 @@ constexpr auto kBindings = std::to_array<Binding>({
     {"limit container paths", &SiteConfig::limit_container_paths},
     {"limit container owners", &SiteConfig::limit_container_owners},
     {"limit container groups", &SiteConfig::limit_container_groups},
+    {"root default capabilities", &SiteConfig::root_default_capabilities},
     {"require signature", &SiteConfig::require_signature},
     {"image cache", &SiteConfig::image_cache},
     {"image cache size", &SiteConfig::image_cache_size},

@@ -24,6 +24,7 @@ struct BindPath {
 };
 
 enum class MountDev { yes, minimal, no };
+enum class RootCapabilities { full, file, no };
 
 /// Entries each with their own line; the list's own origin is the first line that gave one.
 using StringList = Setting<std::vector<Setting<std::string>>>;
@@ -54,6 +55,8 @@ struct SiteConfig {
     StringList limit_container_owners{};
     /// Group names or numeric gids; not looked up here.
     StringList limit_container_groups{};
+    /// What root has in a container: every capability, what capability.json gives to root, or none.
+    Setting<RootCapabilities> root_default_capabilities{RootCapabilities::full};
     /// Only images that are signed by keys of the site's keyring may run; for root, too.
     Setting<bool> require_signature{false};
     /// Folder of the copies of images that were verified, and of what verifications found. Root makes it.
