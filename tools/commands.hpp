@@ -13,6 +13,7 @@ inline constexpr int kFailure = 255;
 
 void add_action_commands(CLI::App& app, int& status);  // exec, run, shell
 void add_build_command(CLI::App& app, int& status);
+void add_capability_command(CLI::App& app, int& status);
 void add_companion_commands(CLI::App& app, int& status);  // inspect, key, sign, verify
 void add_config_command(CLI::App& app, int& status);
 void add_doctor_command(CLI::App& app, int& status);

@@ -22,6 +22,7 @@ int run(int argc, char** argv) {
     int status = 0;
     berth::tools::add_action_commands(app, status);
     berth::tools::add_build_command(app, status);
+    berth::tools::add_capability_command(app, status);
     berth::tools::add_companion_commands(app, status);
     berth::tools::add_config_command(app, status);
     berth::tools::add_doctor_command(app, status);
