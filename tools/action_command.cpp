@@ -20,6 +20,7 @@
 #include "runtime/exec/enter.hpp"
 #include "runtime/exec/shell_environment.hpp"
 #include "runtime/plan/explain.hpp"
+#include "runtime/policy/site_options.hpp"
 #include "runtime/request/options.hpp"
 #include "tools/commands.hpp"
 
@@ -33,7 +34,9 @@ constexpr int kUsage = 1;  // as Singularity's exec without a command
 
 struct Invocation {
     Action action = Action::exec;
-    Request request;
+    std::vector<std::pair<const Option*, std::string>> options;  ///< as the user gave them
+    Request tried;  ///< with the environment and these options, without the site's defaults
+    std::string image;
     std::vector<std::string> arguments;  ///< after the image
     std::string config;
 };
@@ -75,6 +78,15 @@ std::vector<std::string> command_of(const Invocation& call) {
     return command;
 }
 
+/// What is asked for: the command line over the environment over the site's defaults.
+Result<Request> request_of(const Invocation& call, const config::SiteConfig& site, const std::vector<std::string>& environment) {
+    BERTH_TRY(Request request, starting_request(site.option_default));
+    BERTH_CHECK(apply_environment(request, environment));
+    for (const auto& [option, value] : call.options) BERTH_CHECK(give(request, *option, value));
+    request.image = call.image;
+    return request;
+}
+
 /// Becomes the command. Returns only on failure.
 Error execute(const std::vector<std::string>& command, const Variables& variables) {
     static std::vector<std::string> entries;
@@ -94,12 +106,13 @@ Result<int> run_container(const Invocation& call) {
     // A caller that ignores it would leave us nothing to wait for; the command has it as the caller did.
     const auto callers_signal = ::signal(SIGCHLD, SIG_DFL);
     const auto environment = environment_of_process();
-    BERTH_TRY(const auto policy, config::load_policy(call.config.empty() ? install_paths().sysconf + "/berth.conf" : call.config));
     BERTH_TRY(auto job, context_of_process());
+    BERTH_TRY(const auto policy, site_policy(call.config.empty() ? install_paths().sysconf + "/berth.conf" : call.config, job));
+    BERTH_TRY(const auto request, request_of(call, policy.conf, environment));
     BERTH_TRY(auto side, user_side_of(job));
-    BERTH_TRY(const auto considered, consider(call.request, policy, job, *side));
-    if (call.request.explain != Explain::off) {
-        const bool json = call.request.explain == Explain::json;
+    BERTH_TRY(const auto considered, consider(request, policy, job, *side));
+    if (request.explain != Explain::off) {
+        const bool json = request.explain == Explain::json;
         std::fputs((json ? explain_json : explain_text)(considered.decision, considered.plan).c_str(), stdout);
         return considered.decision.refusal ? kFailure : 0;
     }
@@ -111,13 +124,13 @@ Result<int> run_container(const Invocation& call) {
     EntryRunner entry(-1, considered.filters);
     BERTH_CHECK(run_phase(entry, considered.plan, Phase::enter));
     BERTH_CHECK(run_phase(entry, considered.plan, Phase::user));
-    BERTH_TRY(auto variables, command_environment(prepared.scripts, parse_environment(environment), call.request,
+    BERTH_TRY(auto variables, command_environment(prepared.scripts, parse_environment(environment), request,
                                                   container_facts(considered, job)));
     const std::unique_ptr<char, void (*)(void*)> current(::getcwd(nullptr, 0), std::free);
     if (current) variables["PWD"] = current.get();
     const auto command = command_of(call);
     if (call.action == Action::run && ::access(command[0].c_str(), X_OK) != 0)
-        return Error{Category::image, 0, call.request.image + ": the image has no runscript: use berth exec IMAGE COMMAND"};
+        return Error{Category::image, 0, call.image + ": the image has no runscript: use berth exec IMAGE COMMAND"};
     ::signal(SIGCHLD, callers_signal);
     return execute(command, variables);
 }
@@ -130,7 +143,7 @@ int perform(Invocation& call, std::vector<std::string> words) {
                      call.action == Action::exec ? " COMMAND [ARGUMENT…]" : " [ARGUMENT…]");
         return kUsage;
     }
-    call.request.image = words.front();
+    call.image = words.front();
     call.arguments.assign(words.begin() + 1, words.end());
     if (!call.config.empty() && ::geteuid() != 0) {
         std::fprintf(stderr, "berth: --config: only root may choose another configuration\n");
@@ -142,12 +155,18 @@ int perform(Invocation& call, std::vector<std::string> words) {
     return kFailure;
 }
 
+/// An option that the user gave. What is wrong with it is said before the site's files are read.
+void note(Invocation& call, const Option& option, const std::string& value, std::string& failure) {
+    if (auto status = give(call.tried, option, value); !status && failure.empty()) failure = status.error().message;
+    call.options.emplace_back(&option, value);
+}
+
 /// One option of the table as the command line has it. The first error is kept in `failure`; an option whose value may
 /// be left out leaves it in `optional_value` (kNoValue when it was).
-void add_option(CLI::App& command, const Option& option, Request& request, std::string& failure, std::string& optional_value) {
+void add_option(CLI::App& command, const Option& option, Invocation& call, std::string& failure, std::string& optional_value) {
     const std::string name = "--" + std::string(option.name);
-    const auto apply = [&option, &request, &failure](const std::string& value) {
-        if (auto status = give(request, option, value); !status && failure.empty()) failure = status.error().message;
+    const auto apply = [&option, &call, &failure](const std::string& value) {
+        note(call, option, value, failure);
         return true;
     };
     if (!option.takes_argument()) {
@@ -176,14 +195,13 @@ void add_action(CLI::App& app, int& status, Action action, const char* name, con
     const auto optional_values = std::make_shared<std::map<const Option*, std::string>>();
     call->action = action;
     command->prefix_command();  // from the image on, words belong to the command
-    if (auto applied = apply_environment(call->request, environment_of_process()); !applied) *failure = applied.error().message;
+    if (auto applied = apply_environment(call->tried, environment_of_process()); !applied) *failure = applied.error().message;
     for (const Option& option : options())
-        if (option.scope == Scope::everywhere) add_option(*command, option, call->request, *failure, (*optional_values)[&option]);
+        if (option.scope == Scope::everywhere) add_option(*command, option, *call, *failure, (*optional_values)[&option]);
     command->add_option("--config", call->config, "another berth.conf (root only)");
     command->callback([command, call, failure, optional_values, &status] {
         for (const auto& [option, value] : *optional_values)
-            if (!value.empty() && failure->empty())
-                if (auto applied = give(call->request, *option, value == kNoValue ? "" : value); !applied) *failure = applied.error().message;
+            if (!value.empty()) note(*call, *option, value == kNoValue ? "" : value, *failure);
         if (!failure->empty()) {
             std::fprintf(stderr, "berth: %s\n", failure->c_str());
             status = kFailure;

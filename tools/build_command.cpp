@@ -11,8 +11,10 @@
 #include <memory>
 #include <optional>
 
+#include "runtime/base/install_paths.hpp"
 #include "runtime/base/io.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/config/site_config.hpp"
 #include "sif/lazy_root.hpp"
 #include "sif/names.hpp"
 #include "sif/temporary_file.hpp"
@@ -37,6 +39,7 @@ struct Arguments {
 
 /// The files that Apptainer's images hold as objects too; more than this is no definition file and no labels.
 constexpr std::size_t kMetadataLimit = 1U << 20;
+constexpr unsigned kMostProcessors = 4096;
 constexpr const char* kDefaultCompression = "zstd";
 
 Error usage(std::string message) {
@@ -117,6 +120,7 @@ Result<std::string> output_folder(const Arguments& arguments) {
 /// What is settled before mksquashfs works for minutes.
 struct Job {
     const Arguments& arguments;
+    config::SiteConfig site;
     std::string folder;  // where OUT goes, resolved
     sif::ArchitectureCode architecture;
     std::optional<std::uint32_t> epoch;
@@ -132,7 +136,10 @@ Result<Job> prepare(const Arguments& arguments) {
     BERTH_TRY(const auto epoch, source_date_epoch());
     BERTH_TRY(const std::int64_t time, image_time());
     BERTH_TRY(std::string folder, output_folder(arguments));
-    return Job{arguments, std::move(folder), *architecture, epoch, time};
+    // A machine on which images are only built needs no berth.conf.
+    auto site = config::load(install_paths().sysconf + "/berth.conf");
+    if (!site && site.error().number != ENOENT) return std::move(site).error();
+    return Job{arguments, site ? *std::move(site) : config::SiteConfig{}, std::move(folder), *architecture, epoch, time};
 }
 
 Status publish(const Job& job, sif::TemporaryFile& image) {
@@ -159,7 +166,10 @@ Result<std::uint64_t> pack(const Job& job, SquashfsRequest request, const sif::T
                            const SignalHold& signals) {
     request.output = target.fd();
     request.compression = job.arguments.compression.empty() ? kDefaultCompression : job.arguments.compression;
-    request.processors = job.arguments.processors;
+    const auto most = static_cast<unsigned>(std::min<std::uint64_t>(job.site.mksquashfs_procs.value, kMostProcessors));
+    request.processors = job.arguments.processors == 0 || most == 0 ? std::max(most, job.arguments.processors) : std::min(most, job.arguments.processors);
+    request.memory = job.site.mksquashfs_mem.value;
+    request.program = job.site.mksquashfs_path.value;
     BERTH_CHECK(make_squashfs(request, signals));
     struct stat status {};
     if (::fstat(target.fd(), &status) != 0) return errno_error("what mksquashfs wrote");
@@ -273,7 +283,7 @@ void add_build_command(CLI::App& app, int& status) {
             "a squashfs file and a SIF image's file system are packed anew only where it is given")
         ->check(CLI::IsMember({"zstd", "gzip", "xz", "lz4"}));
     command->add_option("--processors", arguments->processors, "how many processors compress; all, where not given")
-        ->check(CLI::Range(1U, 4096U));
+        ->check(CLI::Range(1U, kMostProcessors));
     command->add_flag("--all-root", arguments->all_root,
                       "every file belongs to root in the image; always so when root does not build it");
     command->add_option("--arch", arguments->architecture,

@@ -1,7 +1,9 @@
-// berth config check | list
+// berth config check | list | import
+#include <fcntl.h>
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -11,8 +13,10 @@
 #include "runtime/base/install_paths.hpp"
 #include "runtime/base/io.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/config/import.hpp"
 #include "runtime/config/site_policy.hpp"
 #include "runtime/config/trusted_file.hpp"
+#include "runtime/policy/site_options.hpp"
 #include "tools/commands.hpp"
 
 namespace berth::tools {
@@ -25,13 +29,19 @@ using config::Ecl;
 using config::Origin;
 using config::Problem;
 using config::Reading;
+using config::Section;
+using config::Standing;
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kWidestValue = 4096;
+constexpr int kMustChange = 1;  // of `berth config import`
 
 struct Arguments {
     std::string file = install_paths().sysconf + "/berth.conf";
     bool json = false;
+    bool markdown = false;
+    std::string output;        ///< import: the file to write
+    config::JobFacts facts{};  ///< list: the job whose values are shown
 };
 
 /// The error of a file as a problem; its message names the file, which the problem's place does too.
@@ -80,7 +90,9 @@ std::string summary(const CapabilityGrants& grants) {
 
 std::size_t directives_set(const Reading& reading) {
     std::set<const Directive*> distinct;
-    for (const DirectiveLine& line : reading.lines) distinct.insert(line.directive);
+    for (const DirectiveLine& line : reading.file.lines) distinct.insert(line.directive);
+    for (const Section& section : reading.file.sections)
+        for (const DirectiveLine& line : section.lines) distinct.insert(line.directive);
     return distinct.size();
 }
 
@@ -100,19 +112,33 @@ Json problems_json(const std::vector<Problem>& problems) {
     return list;
 }
 
+/// In the order of their lines.
+void add(std::vector<Problem>& problems, const std::vector<Problem>& more) {
+    problems.insert(problems.end(), more.begin(), more.end());
+    std::ranges::stable_sort(problems, {}, [](const Problem& problem) { return problem.where.line; });
+}
+
+std::string sections_text(const config::SiteFile& file) {
+    std::string text;
+    for (const Section& section : file.sections) text += (text.empty() ? ", and in " : ", ") + section.head();
+    return text;
+}
+
 int check(const Arguments& arguments) {
-    const Reading reading = read_site_file(arguments.file);
+    Reading reading = read_site_file(arguments.file);
+    add(reading.problems, option_problems(reading.file));
     const std::string ecl_file = config::ecl_path(arguments.file);
-    const auto ecl = read_if_there(ecl_file, config::kMaxEclSize, config::read_ecl);
+    auto ecl = read_if_there(ecl_file, config::kMaxEclSize, config::read_ecl);
     const std::string capability_file = config::capability_path(arguments.file);
     const auto capabilities =
         read_if_there(capability_file, config::kMaxCapabilityFileSize, config::read_capability_file);
+    if (ecl) add(ecl->problems, option_problems(ecl->ecl));
     std::vector<Problem> problems = reading.problems;
     if (ecl) problems.insert(problems.end(), ecl->problems.begin(), ecl->problems.end());
     if (capabilities)
         problems.insert(problems.end(), capabilities->problems.begin(), capabilities->problems.end());
     if (arguments.json) {
-        Json json{{"file", arguments.file}, {"ok", problems.empty()}, {"directives_set", directives_set(reading)}};
+        Json json{{"file", arguments.file}, {"ok", problems.empty()}, {"directives_set", directives_set(reading)}, {"sections", reading.file.sections.size()}};
         if (ecl) json["ecl"] = {{"file", ecl_file}, {"activated", ecl->ecl.activated.value}, {"groups", ecl->ecl.groups.size()}};
         if (capabilities)
             json["capabilities"] = {{"file", capability_file},
@@ -124,7 +150,8 @@ int check(const Arguments& arguments) {
     }
     for (const Problem& problem : problems) fmt::print("{}\n", problem.to_string());
     if (reading.problems.empty())
-        fmt::print("{}: ok ({} directives set)\n", Origin{arguments.file, 0}.to_string(), directives_set(reading));
+        fmt::print("{}: ok ({} directives set{})\n", Origin{arguments.file, 0}.to_string(), directives_set(reading),
+                   sections_text(reading.file));
     if (ecl && ecl->problems.empty()) fmt::print("{}: ok ({})\n", Origin{ecl_file, 0}.to_string(), summary(ecl->ecl));
     if (capabilities && capabilities->problems.empty())
         fmt::print("{}: ok ({})\n", Origin{capability_file, 0}.to_string(), summary(capabilities->grants));
@@ -137,9 +164,9 @@ struct Current {
     std::string origin;
 };
 
-Current current_value(const Directive& directive, const Reading& reading) {
+Current current_value(const Directive& directive, const std::vector<DirectiveLine>& lines) {
     Current current;
-    for (const DirectiveLine& line : reading.lines) {
+    for (const DirectiveLine& line : lines) {
         if (line.directive != &directive) continue;
         if (!current.value.empty() && !line.value.empty()) current.value += ", ";
         current.value += line.value;
@@ -157,48 +184,92 @@ Json directive_json(const Directive& directive, const Current& current) {
             {"type", to_string(directive.type)},
             {"allowed", directive.allowed()},
             {"repeatable", directive.repeatable()},
-            {"in_effect", directive.in_effect},
-            {"meaning", directive.meaning}};
+            {"in_effect", directive.standing == Standing::in_effect},
+            {"meaning", directive.meaning},
+            {"difference", directive.difference}};
 }
 
-void print_directives(const Reading& reading, bool in_effect) {
+void print_directives(const std::vector<DirectiveLine>& lines, Standing standing) {
     for (const Directive& directive : config::directives()) {
-        if (directive.in_effect != in_effect) continue;
-        const Current current = current_value(directive, reading);
+        if (directive.standing != standing) continue;
+        const Current current = current_value(directive, lines);
         const std::string value = current.value.empty() ? "-" : printable(current.value, kWidestValue);
         fmt::print("{:<34} {:<24} {}\n", directive.name, value, current.origin);
     }
 }
 
 int list(const Arguments& arguments) {
+    if (arguments.markdown) {
+        fmt::print("{}", config::directives_markdown());
+        return 0;
+    }
     const Reading reading = read_site_file(arguments.file);
     if (!reading.problems.empty()) {
         for (const Problem& problem : reading.problems) fmt::print(stderr, "berth: {}\n", problem.to_string());
         return kFailure;
     }
+    const auto lines = config::lines_for(reading.file, arguments.facts);
     if (arguments.json) {
         Json all = Json::array();
         for (const Directive& directive : config::directives())
-            all.push_back(directive_json(directive, current_value(directive, reading)));
+            all.push_back(directive_json(directive, current_value(directive, lines)));
         print_json(all);
         return 0;
     }
     fmt::print("{:<34} {:<24} {}\n", "DIRECTIVE", "VALUE", "FROM");
-    print_directives(reading, true);
-    fmt::print("\nKnown, and accepted at the default only:\n");
-    print_directives(reading, false);
+    print_directives(lines, Standing::in_effect);
+    fmt::print("\nAccepted, because it holds here anyway:\n");
+    print_directives(lines, Standing::holds);
     return 0;
 }
 
-void add(CLI::App& parent, const std::string& name, const std::string& meaning, int (*action)(const Arguments&),
-         int& status) {
+/// A new file: what is there already is somebody's configuration.
+Status write_new_file(const std::string& path, const std::string& text) {
+    BERTH_TRY(const UniqueFd fd, open_at(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL, 0644));
+    return write_all(fd.get(), text, path);
+}
+
+Json import_json(const config::Import& import, const Arguments& arguments) {
+    Json lines = Json::array();
+    for (const config::ImportedLine& line : import.lines)
+        lines.push_back({{"line", line.line}, {"text", line.text}, {"verdict", to_string(line.verdict)}, {"explanation", line.explanation}});
+    return {{"file", arguments.file}, {"accepted", import.accepted()}, {"lines", std::move(lines)}};
+}
+
+int fail(const Error& error) {
+    fmt::print(stderr, "berth: {}\n", error.message);
+    return kFailure;
+}
+
+int import_file(const Arguments& arguments) {
+    const auto text = read_file(arguments.file, config::kMaxFileSize);
+    if (!text) return fail(text.error());
+    const auto import = config::import_conf(*text, arguments.file);
+    if (!import) return fail(import.error());
+    if (arguments.json) {
+        print_json(import_json(*import, arguments));
+    } else {
+        const std::string name = Origin{arguments.file, 0}.to_string();
+        for (const config::ImportedLine& line : import->lines)
+            fmt::print("{}:{}: {}: {}{}{}\n", name, line.line, printable(line.text), to_string(line.verdict), line.explanation.empty() ? "" : ": ",
+                       line.explanation);
+        fmt::print("{}: {}\n", name, import->accepted() ? "accepted as it is" : "some lines must change");
+    }
+    if (!arguments.output.empty())
+        if (auto written = write_new_file(arguments.output, import->berth_conf); !written) return fail(written.error());
+    return import->accepted() ? 0 : kMustChange;
+}
+
+CLI::App* add(CLI::App& parent, const std::string& name, const std::string& meaning, int (*action)(const Arguments&),
+              const std::shared_ptr<Arguments>& arguments, int& status) {
     CLI::App* command = parent.add_subcommand(name, meaning);
-    const auto arguments = std::make_shared<Arguments>();
-    command->add_option("--config", arguments->file, "the berth.conf to read")
-        ->type_name("FILE")
-        ->capture_default_str();
     command->add_flag("--json", arguments->json, "print JSON");
     command->callback([arguments, action, &status] { status = action(*arguments); });
+    return command;
+}
+
+void add_config_option(CLI::App& command, Arguments& arguments) {
+    command.add_option("--config", arguments.file, "the berth.conf to read")->type_name("FILE")->capture_default_str();
 }
 
 }  // namespace
@@ -206,8 +277,23 @@ void add(CLI::App& parent, const std::string& name, const std::string& meaning, 
 void add_config_command(CLI::App& app, int& status) {
     CLI::App* command = app.add_subcommand("config", "Look at the site's configuration");
     command->require_subcommand(1);
-    add(*command, "check", "Say what is wrong with a berth.conf, and the ecl.toml and capability.json beside it, every problem with its line", check, status);
-    add(*command, "list", "Show every directive, its value and the line that set it", list, status);
+    auto arguments = std::make_shared<Arguments>();
+    add_config_option(*add(*command, "check", "Say what is wrong with a berth.conf, and the ecl.toml and capability.json beside it, every problem with its line",
+                           check, arguments, status), *arguments);
+
+    arguments = std::make_shared<Arguments>();
+    CLI::App* const listing = add(*command, "list", "Show every directive, its value and the line that set it", list, arguments, status);
+    add_config_option(*listing, *arguments);
+    listing->add_option("--partition", arguments->facts.partition, "as it holds for jobs in this partition")->type_name("NAME");
+    listing->add_option("--account", arguments->facts.account, "as it holds for jobs of this account")->type_name("NAME");
+    listing->add_option("--group", arguments->facts.groups, "as it holds for users in this group; may be repeated")->type_name("NAME")->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    listing->add_flag("--markdown", arguments->markdown, "print the table of all directives, for documents");
+
+    arguments = std::make_shared<Arguments>();
+    CLI::App* const import = add(*command, "import", "Explain, line by line, what a singularity.conf or apptainer.conf would do here", import_file,
+                                 arguments, status);
+    import->add_option("FILE", arguments->file, "the file to explain")->required();
+    import->add_option("--output", arguments->output, "write a berth.conf that is accepted; must not exist")->type_name("NEW");
 }
 
 }  // namespace berth::tools

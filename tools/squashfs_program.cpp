@@ -46,6 +46,7 @@ std::vector<std::string> arguments_of(const SquashfsRequest& request) {
     if (request.compression == "zstd") arguments.insert(arguments.end(), {"-Xcompression-level", "9"});
     if (request.compression == "lz4") arguments.emplace_back("-Xhc");
     if (request.processors > 0) arguments.insert(arguments.end(), {"-processors", std::to_string(request.processors)});
+    if (!request.memory.empty()) arguments.insert(arguments.end(), {"-mem", request.memory});
     if (request.all_root) arguments.emplace_back("-all-root");
     return arguments;
 }
@@ -221,7 +222,7 @@ Status make_squashfs(const SquashfsRequest& request, const SignalHold& signals) 
     }
     packer.input = archive.get();
     packer.file = request.output;
-    const auto pid = spawn(std::move(packer), "mksquashfs", signals.before());
+    const auto pid = spawn(std::move(packer), request.program.empty() ? "mksquashfs" : request.program, signals.before());
     archive.reset();
     if (!pid) end_all(programs);
     if (!pid) return pid.error();

@@ -36,10 +36,12 @@ struct SquashfsRequest {
     int output = -1;          ///< an empty file, open for writing; stays the caller's
     std::string compression;  ///< "zstd", "gzip", "xz" or "lz4"
     unsigned processors = 0;  ///< 0: as many as there are
+    std::string memory;       ///< as mksquashfs takes it ("500M", "1G"); empty: its own choice
+    std::string program;      ///< a path; empty: mksquashfs from PATH
     bool all_root = false;    ///< every file belongs to root inside, whoever owns it outside
 };
 
-/// Runs mksquashfs from PATH with the caller's environment (it honours SOURCE_DATE_EPOCH) and waits for it; what it
+/// Runs mksquashfs with the caller's environment (it honours SOURCE_DATE_EPOCH) and waits for it; what it
 /// says goes to stderr, a progress bar only where that is a terminal. A held signal kills it and is Category::system
 /// with EINTR. Other errors: Category::unsupported (not installed, names the package), system (it failed).
 [[nodiscard]] Status make_squashfs(const SquashfsRequest& request, const SignalHold& signals);

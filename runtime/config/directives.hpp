@@ -16,7 +16,26 @@ enum class ValueType {
     account,  ///< a user name or a numeric uid, not root
     names,    ///< a list of names
     paths,    ///< a list of absolute paths
-    binds     ///< a list of SOURCE[:DESTINATION[:ro]]
+    binds,    ///< a list of SOURCE[:DESTINATION[:ro]]
+    option    ///< NAME[=VALUE] of one runtime option a line; the value may hold commas
+};
+
+/// What comes of a directive here.
+enum class Standing {
+    in_effect,  ///< it is carried out
+    holds       ///< what it says holds here anyway, or is about something that Berth does not do: nothing to carry out
+};
+
+/// Whether a directive may stand in a section.
+enum class Place {
+    anywhere,
+    global  ///< before the first section only: it is about the node, not about a job
+};
+
+/// A value that is not accepted, because what it says does not hold here.
+struct RefusedValue {
+    std::string_view value;  ///< "": every value but the empty one
+    std::string_view why;    ///< and the remedy; the end of a sentence that begins "NAME = VALUE is refused: "
 };
 
 /// "yes/no", "list of paths" …: how messages and documents call a type.
@@ -28,18 +47,20 @@ struct Directive {
     ValueType type;
     /// As a file would spell it; empty where the default is "nothing".
     std::string_view default_value;
-    /// What a boolean or choice may be; empty for every other type.
+    /// What a boolean or choice may be, refused values too; empty for every other type.
     std::span<const std::string_view> values;
-    /// False: known, but only the default is accepted.
-    bool in_effect;
-    /// One sentence.
+    Standing standing;
+    /// One sentence: what it does here, or, where it holds anyway, what it is about.
     std::string_view meaning;
-    /// Where only some of `values` are carried out: these. Empty otherwise.
-    std::span<const std::string_view> supported{};
+    /// Sentences: how that differs from Singularity and Apptainer, or why it holds. Empty: not at all.
+    std::string_view difference{};
+    std::span<const RefusedValue> refused{};
+    Place place = Place::anywhere;
 
-    /// Lists may be given by several lines and with commas; all others once.
+    /// Lists may be given by several lines; all others once.
     [[nodiscard]] constexpr bool repeatable() const noexcept {
-        return type == ValueType::names || type == ValueType::paths || type == ValueType::binds;
+        return type == ValueType::names || type == ValueType::paths || type == ValueType::binds ||
+               type == ValueType::option;
     }
     /// What may stand after the '=', for messages: "yes, no or minimal", "an absolute path" …
     [[nodiscard]] std::string allowed() const;
@@ -50,6 +71,9 @@ struct Directive {
 
 /// nullptr when no directive has this name. Names are compared exactly, as Singularity does.
 [[nodiscard]] const Directive* find_directive(std::string_view name) noexcept;
+
+/// The table of all directives, as docs/configuration.md has it (`berth config list --markdown`).
+[[nodiscard]] std::string directives_markdown();
 
 /// "yes, no or minimal".
 [[nodiscard]] std::string join_choices(std::span<const std::string_view> choices);

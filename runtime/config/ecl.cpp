@@ -27,7 +27,7 @@ constexpr std::size_t kShown = 96;
 constexpr std::size_t kLongestLine = 4096;
 constexpr std::array<EclMode, 3> kModes = {EclMode::whitelist, EclMode::whitestrict, EclMode::blacklist};
 constexpr std::array<std::string_view, 3> kTopKeys = {"activated", "execgroup", "legacyinsecure"};
-constexpr std::array<std::string_view, 5> kGroupKeys = {"dirpath", "keyfp", "mode", "recursive", "tagname"};
+constexpr std::array<std::string_view, 6> kGroupKeys = {"dirpath", "keyfp", "mode", "options", "recursive", "tagname"};
 
 bool is_control(char c) noexcept {
     const auto byte = static_cast<unsigned char>(c);
@@ -171,6 +171,7 @@ private:
         if (const toml::node* node = table.get("recursive")) group.recursive = boolean(*node, "recursive");
         read_folder(table, group);
         read_keys(table, group);
+        read_options(table, group);
         reading_.ecl.groups.push_back(std::move(group));
     }
 
@@ -224,6 +225,21 @@ private:
         else
             problem(node, "keyfp '" + printable(value->get(), kShown) +
                               "' is no fingerprint: those have 40 or 64 hex digits");
+    }
+
+    void read_options(const toml::table& table, EclGroup& group) {
+        const toml::node* node = table.get("options");
+        if (node == nullptr) return;
+        group.options.emplace();
+        const toml::array* names = node->as_array();
+        if (names == nullptr) return problem(*node, "options must be a list of names: options = [\"bind\"]");
+        for (const toml::node& name : *names) {
+            const auto* value = name.as_string();
+            if (value == nullptr || value->get().empty())
+                problem(name, "options must hold names of options, in quotes");
+            else
+                group.options->push_back(value->get());
+        }
     }
 
     const std::string& file_;

@@ -32,7 +32,19 @@ LineReader::LineReader(std::string_view text, const std::string& file) : rest_(t
     if (rest_.starts_with(kByteOrderMark)) rest_.remove_prefix(kByteOrderMark.size());
 }
 
-std::optional<std::variant<Assignment, Problem>> LineReader::next() {
+LineItem LineReader::section(std::string_view line) const {
+    constexpr std::string_view kForm = "; write [partition NAME], [account NAME] or [group NAME]";
+    if (!line.ends_with(']')) return problem("no ']' at the end of '" + printable(line, 64) + "'" + std::string(kForm));
+    const std::string_view inside = trim(line.substr(1, line.size() - 2));
+    if (inside.find_first_of("[]") != std::string_view::npos)
+        return problem("'[' or ']' inside of " + printable(line, 64) + std::string(kForm));
+    const auto blank = std::min(inside.find_first_of(" \t"), inside.size());
+    const SectionHead head{inside.substr(0, blank), trim(inside.substr(blank)), line_};
+    if (head.name.empty()) return problem(printable(line, 64) + " has no name" + std::string(kForm));
+    return head;
+}
+
+std::optional<LineItem> LineReader::next() {
     while (!rest_.empty()) {
         const std::string_view whole = take_line(rest_);
         ++line_;
@@ -40,7 +52,7 @@ std::optional<std::variant<Assignment, Problem>> LineReader::next() {
             return problem("the line holds a control character (" + printable(std::string(1, *found)) + "); remove it");
         const std::string_view line = trim(whole);
         if (line.empty() || line.front() == '#') continue;
-        if (line.front() == '[') return problem("sections (" + printable(line, 64) + ") are not supported yet");
+        if (line.front() == '[') return section(line);
         const auto equals = line.find('=');
         if (equals == std::string_view::npos)
             return problem("no '=' in '" + printable(line, 64) + "'; write DIRECTIVE = VALUE, or '#' before a comment");

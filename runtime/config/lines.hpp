@@ -17,7 +17,16 @@ struct Assignment {
     unsigned line = 0;
 };
 
-/// Walks the assignments of a text: `#` comments and blank lines are skipped, a byte order mark at the start and CRLF
+/// `[KIND NAME]` as written, blanks around both taken off; which kinds there are is for others to say.
+struct SectionHead {
+    std::string_view kind;
+    std::string_view name;
+    unsigned line = 0;
+};
+
+using LineItem = std::variant<Assignment, SectionHead, Problem>;
+
+/// Walks the assignments and sections of a text: `#` comments and blank lines are skipped, a byte order mark at the start and CRLF
 /// line ends are allowed, the first '=' separates, everything after it belongs to the value.
 /// Anything else is a problem. So is a control character, in comments too: a lone carriage return would otherwise hide
 /// the directive after it.
@@ -25,10 +34,11 @@ class LineReader {
 public:
     LineReader(std::string_view text, const std::string& file);
 
-    /// The next assignment or problem in the order of the file; nothing at the end.
-    [[nodiscard]] std::optional<std::variant<Assignment, Problem>> next();
+    /// The next item in the order of the file; nothing at the end.
+    [[nodiscard]] std::optional<LineItem> next();
 
 private:
+    [[nodiscard]] LineItem section(std::string_view line) const;
     [[nodiscard]] Problem problem(std::string message) const { return {{file_, line_}, std::move(message)}; }
 
     std::string_view rest_;

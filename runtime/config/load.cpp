@@ -32,9 +32,14 @@ std::string beside(const std::string& berth_conf, const char* name) {
 
 }  // namespace
 
-Result<SiteConfig> load(const std::string& path) {
+Result<SiteFile> load_file(const std::string& path) {
     BERTH_TRY(const std::string text, read_trusted(path, kMaxFileSize));
-    return parse(text, path);
+    return parse_file(text, path);
+}
+
+Result<SiteConfig> load(const std::string& path) {
+    BERTH_TRY(const SiteFile file, load_file(path));
+    return for_job(file, {});
 }
 
 std::string ecl_path(const std::string& berth_conf) { return beside(berth_conf, "ecl.toml"); }
@@ -51,12 +56,23 @@ Result<CapabilityGrants> load_capabilities(const std::string& path) {
     return text ? parse_capability_file(*text, path) : CapabilityGrants{};
 }
 
-Result<SitePolicy> load_policy(const std::string& berth_conf) {
+Result<SitePolicy> load_policy(const std::string& berth_conf, const SiteFile& file, const JobFacts& facts) {
+    BERTH_CHECK(check_facts(file, facts));
     SitePolicy policy;
-    BERTH_TRY(policy.conf, load(berth_conf));
+    policy.conf = for_job(file, facts);
     BERTH_TRY(policy.ecl, load_ecl(ecl_path(berth_conf)));
     BERTH_TRY(policy.capabilities, load_capabilities(capability_path(berth_conf)));
+    if (const auto& profile = policy.conf.seccomp_profile; !profile.value.empty()) {
+        auto text = read_trusted(profile.value, kMaxSeccompProfileSize);
+        if (!text) return std::move(text).error().within(profile.origin.to_string() + ": seccomp profile");
+        BERTH_TRY(policy.seccomp, parse_seccomp_profile(*text, profile.value));
+    }
     return policy;
+}
+
+Result<SitePolicy> load_policy(const std::string& berth_conf, const JobFacts& facts) {
+    BERTH_TRY(const SiteFile file, load_file(berth_conf));
+    return load_policy(berth_conf, file, facts);
 }
 
 }  // namespace berth::config

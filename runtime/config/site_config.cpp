@@ -29,6 +29,18 @@ void store(Setting<RootCapabilities>& setting, const Directive&, std::string_vie
     setting = {value == "full" ? full : value == "file" ? file : no, origin};
 }
 
+void store(Setting<MemoryFs>& setting, const Directive&, std::string_view value, const Origin& origin) {
+    setting = {value == "ramfs" ? MemoryFs::ramfs : MemoryFs::tmpfs, origin};
+}
+
+void store(Setting<KernelMount>& setting, const Directive&, std::string_view value, const Origin& origin) {
+    setting = {value == "always" ? KernelMount::always : value == "trusted" ? KernelMount::trusted : KernelMount::never, origin};
+}
+
+void store(Setting<SetuidMount>& setting, const Directive&, std::string_view value, const Origin& origin) {
+    setting = {value == "yes" ? SetuidMount::yes : value == "iflimited" ? SetuidMount::iflimited : SetuidMount::no, origin};
+}
+
 void store(Setting<std::uint64_t>& setting, const Directive&, std::string_view value, const Origin& origin) {
     std::uint64_t number = 0;
     std::from_chars(value.data(), value.data() + value.size(), number);
@@ -41,6 +53,10 @@ void store(Setting<std::string>& setting, const Directive&, std::string_view val
 
 void store(StringList& list, const Directive& directive, std::string_view value, const Origin& origin) {
     if (list.value.empty()) list.origin = origin;
+    if (directive.type == ValueType::option) {
+        if (!value.empty()) list.value.push_back({std::string(value), origin});
+        return;
+    }
     for (const std::string& entry : list_entries(value))
         list.value.push_back({directive.type == ValueType::paths ? normal_path(entry) : entry, origin});
 }
@@ -57,26 +73,36 @@ void store(Setting<std::vector<BindPath>>& list, const Directive&, std::string_v
 
 using Member =
     std::variant<Setting<bool> SiteConfig::*, Setting<MountDev> SiteConfig::*, Setting<RootCapabilities> SiteConfig::*,
-                 Setting<std::string> SiteConfig::*, Setting<std::uint64_t> SiteConfig::*, StringList SiteConfig::*, Setting<std::vector<BindPath>> SiteConfig::*>;
+                 Setting<MemoryFs> SiteConfig::*,
+                 Setting<KernelMount> SiteConfig::*, Setting<SetuidMount> SiteConfig::*, Setting<std::string> SiteConfig::*,
+                 Setting<std::uint64_t> SiteConfig::*, StringList SiteConfig::*, Setting<std::vector<BindPath>> SiteConfig::*>;
 
 struct Binding {
     std::string_view directive;
     Member member;
 };
 
-/// `enable overlay` and `enable underlay` are absent: the values accepted leave the choice to Berth.
+/// `enable overlay` is absent: the values accepted leave the choice to Berth. So is what holds anyway.
 constexpr auto kBindings = std::to_array<Binding>({
     {"user bind control", &SiteConfig::user_bind_control},
+    {"option default", &SiteConfig::option_default},
+    {"option deny", &SiteConfig::option_deny},
+    {"allow user ns", &SiteConfig::allow_user_ns},
     {"bind path", &SiteConfig::bind_path},
     {"mount dev", &SiteConfig::mount_dev},
+    {"mount devpts", &SiteConfig::mount_devpts},
     {"mount home", &SiteConfig::mount_home},
     {"mount tmp", &SiteConfig::mount_tmp},
+    {"mount hostfs", &SiteConfig::mount_hostfs},
     {"mount proc", &SiteConfig::mount_proc},
     {"mount sys", &SiteConfig::mount_sys},
     {"mount slave", &SiteConfig::mount_slave},
     {"config passwd", &SiteConfig::config_passwd},
     {"config group", &SiteConfig::config_group},
     {"config resolv_conf", &SiteConfig::config_resolv_conf},
+    {"sessiondir max size", &SiteConfig::sessiondir_max_size},
+    {"memory fs type", &SiteConfig::memory_fs_type},
+    {"seccomp profile", &SiteConfig::seccomp_profile},
     {"allow container sif", &SiteConfig::allow_container_sif},
     {"allow container encrypted", &SiteConfig::allow_container_encrypted},
     {"allow container squashfs", &SiteConfig::allow_container_squashfs},
@@ -87,9 +113,18 @@ constexpr auto kBindings = std::to_array<Binding>({
     {"limit container groups", &SiteConfig::limit_container_groups},
     {"root default capabilities", &SiteConfig::root_default_capabilities},
     {"require signature", &SiteConfig::require_signature},
+    {"allow kernel mount", &SiteConfig::allow_kernel_mount},
+    {"allow setuid", &SiteConfig::allow_setuid},
+    {"allow kernel squashfs", &SiteConfig::allow_kernel_squashfs},
+    {"allow setuid-mount squashfs", &SiteConfig::allow_setuid_mount_squashfs},
+    {"max loop devices", &SiteConfig::max_loop_devices},
     {"image cache", &SiteConfig::image_cache},
     {"image cache size", &SiteConfig::image_cache_size},
     {"image server user", &SiteConfig::image_server_user},
+    {"audit log", &SiteConfig::audit_log},
+    {"mksquashfs path", &SiteConfig::mksquashfs_path},
+    {"mksquashfs procs", &SiteConfig::mksquashfs_procs},
+    {"mksquashfs mem", &SiteConfig::mksquashfs_mem},
 });
 
 void store(SiteConfig& config, const Directive& directive, std::string_view value, const Origin& origin) {
@@ -107,53 +142,150 @@ std::string unknown_directive(std::string_view name) {
     return nearest ? message + "; did you mean '" + *nearest + "'?" : message;
 }
 
-/// Turns assignments into a configuration, one after the other.
+constexpr std::array kSectionKinds = {SectionKind::partition, SectionKind::account, SectionKind::group};
+
+/// Turns assignments and sections into a file, one after the other. Each call says what is wrong; when nothing is, it has
+/// been carried out.
 class Interpreter {
 public:
-    explicit Interpreter(const std::string& file) : file_(file) {}
+    Interpreter(const std::string& file, SiteFile& result) : file_(file), result_(result) {}
 
-    /// What is wrong with the assignment; when nothing is, it has been carried out.
-    std::optional<std::string> apply(const Assignment& line, Reading& reading) {
+    std::optional<std::string> apply(const SectionHead& head) {
+        lines_.clear();
+        in_section_ = true;
+        section_ = nullptr;
+        const auto kind =
+            std::ranges::find(kSectionKinds, head.kind, [](SectionKind each) { return std::string_view(to_string(each)); });
+        if (kind == kSectionKinds.end())
+            return "unknown section [" + printable(head.kind, kLongestGuess) + " …]; write [partition NAME], [account NAME] or [group NAME]";
+        Section section{*kind, std::string(head.name), {file_, head.line}, {}};
+        for (const Section& earlier : result_.sections)
+            if (earlier.kind == section.kind && is_same_name(section.kind, earlier.name, section.name))
+                return section.head() + " begins on line " + std::to_string(earlier.origin.line) + " already; make one section of the two";
+        result_.sections.push_back(std::move(section));
+        section_ = &result_.sections.back();
+        return std::nullopt;
+    }
+
+    std::optional<std::string> apply(const Assignment& line) {
         const Directive* directive = find_directive(line.name);
         if (directive == nullptr) return unknown_directive(line.name);
         const std::string name(directive->name);
         const auto [earlier, is_first] = lines_.try_emplace(directive, line.line);
         if (!is_first && !directive->repeatable())
             return name + " is set on line " + std::to_string(earlier->second) + " already; remove one of the two";
+        if (in_section_ && directive->place == Place::global)
+            return name + " holds for the node, not for a job; write it before the first section";
         if (const auto reason = invalid_value(*directive, line.value))
             return name + " " + *reason + "; allowed: " + directive->allowed();
-        if (const auto reason = unsupported_value(*directive, line.value)) return name + " " + *reason;
-        const Origin origin{file_, line.line};
-        store(reading.config, *directive, line.value, origin);
-        reading.lines.push_back({directive, std::string(line.value), origin});
+        if (const auto reason = refused_value(*directive, line.value)) return name + " " + *reason;
+        DirectiveLine accepted{directive, std::string(line.value), {file_, line.line}};
+        if (section_ != nullptr)
+            section_->lines.push_back(std::move(accepted));
+        else if (!in_section_)
+            result_.lines.push_back(std::move(accepted));
         return std::nullopt;
+    }
+
+    static bool is_same_name(SectionKind kind, std::string_view a, std::string_view b) {
+        if (kind != SectionKind::account) return a == b;
+        const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+        return std::ranges::equal(a, b, {}, lower, lower);
     }
 
 private:
     const std::string& file_;
-    std::map<const Directive*, unsigned> lines_;
+    SiteFile& result_;
+    bool in_section_ = false;
+    Section* section_ = nullptr;                  ///< of the lines that come; none after a head that is wrong
+    std::map<const Directive*, unsigned> lines_;  ///< of this section, or before the first one
 };
 
+bool fits(const Section& section, const JobFacts& facts) {
+    switch (section.kind) {
+        case SectionKind::partition: return facts.partition == section.name;
+        case SectionKind::account:
+            return facts.account && Interpreter::is_same_name(section.kind, *facts.account, section.name);
+        case SectionKind::group: return std::ranges::count(facts.groups, section.name) > 0;
+    }
+    return false;
+}
+
 }  // namespace
+
+const char* to_string(SectionKind kind) noexcept {
+    switch (kind) {
+        case SectionKind::partition: return "partition";
+        case SectionKind::account: return "account";
+        case SectionKind::group: return "group";
+    }
+    return "?";
+}
+
+std::string Section::head() const {
+    return std::string("[") + to_string(kind) + " " + printable(name, kLongestGuess) + "]";
+}
+
+std::vector<DirectiveLine> lines_for(const SiteFile& file, const JobFacts& facts) {
+    std::vector<DirectiveLine> lines = file.lines;
+    for (const Section& section : file.sections) {
+        if (!fits(section, facts)) continue;
+        std::erase_if(lines, [&](const DirectiveLine& line) {
+            return std::ranges::count(section.lines, line.directive, &DirectiveLine::directive) > 0;
+        });
+        lines.insert(lines.end(), section.lines.begin(), section.lines.end());
+    }
+    return lines;
+}
+
+SiteConfig for_job(const SiteFile& file, const JobFacts& facts) {
+    SiteConfig config;
+    for (const DirectiveLine& line : lines_for(file, facts)) store(config, *line.directive, line.value, line.origin);
+    return config;
+}
+
+bool wants_partition_or_account(const SiteFile& file) noexcept {
+    return std::ranges::any_of(file.sections, [](const Section& section) { return section.kind != SectionKind::group; });
+}
+
+Status check_facts(const SiteFile& file, const JobFacts& facts) {
+    if (!facts.slurm) return {};
+    for (const Section& section : file.sections) {
+        const bool known = section.kind == SectionKind::group || (section.kind == SectionKind::partition ? facts.partition : facts.account);
+        if (!known)
+            return Error{Category::config, 0,
+                         section.origin.to_string() + ": " + section.head() + ": the job's " + to_string(section.kind) +
+                             " is not known on this node, and the section might be about it: see slurmd's log, or remove the section"};
+    }
+    return {};
+}
 
 Reading read(std::string_view text, const std::string& file) {
     Reading reading;
     LineReader reader(text, file);
-    Interpreter interpreter(file);
+    Interpreter interpreter(file, reading.file);
     while (auto item = reader.next()) {
-        if (auto* problem = std::get_if<Problem>(&*item)) {
-            reading.problems.push_back(std::move(*problem));
-        } else {
-            const Assignment& line = std::get<Assignment>(*item);
-            if (auto message = interpreter.apply(line, reading))
-                reading.problems.push_back({{file, line.line}, std::move(*message)});
-        }
+        std::optional<Problem> problem;
+        if (auto* wrong = std::get_if<Problem>(&*item)) problem = std::move(*wrong);
+        const auto apply = [&](const auto& line) {
+            if (auto message = interpreter.apply(line)) problem = Problem{{file, line.line}, std::move(*message)};
+        };
+        if (const auto* line = std::get_if<Assignment>(&*item)) apply(*line);
+        if (const auto* head = std::get_if<SectionHead>(&*item)) apply(*head);
+        if (problem) reading.problems.push_back(std::move(*problem));
         if (reading.problems.size() + 1 == kMaxProblems) {
             reading.problems.push_back({{file, 0}, "too many problems; mend these, then check again"});
             break;
         }
     }
+    reading.config = for_job(reading.file, {});
     return reading;
+}
+
+Result<SiteFile> parse_file(std::string_view text, const std::string& file) {
+    Reading reading = read(text, file);
+    if (!reading.problems.empty()) return reading.problems.front().error();
+    return std::move(reading.file);
 }
 
 Result<SiteConfig> parse(std::string_view text, const std::string& file) {

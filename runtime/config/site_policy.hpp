@@ -1,11 +1,13 @@
 // What the site's files say together: berth.conf and those that lie beside it.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "runtime/base/result.hpp"
 #include "runtime/config/capability_file.hpp"
 #include "runtime/config/ecl.hpp"
+#include "runtime/config/seccomp_profile.hpp"
 #include "runtime/config/site_config.hpp"
 
 namespace berth::config {
@@ -14,10 +16,15 @@ struct SitePolicy {
     SiteConfig conf;
     Ecl ecl;
     CapabilityGrants capabilities{};
+    std::optional<SeccompProfile> seccomp{};  ///< that of `seccomp profile`, where there is one
 };
 
-/// load() of the berth.conf, load_ecl() of the ecl.toml and load_capabilities() of the capability.json beside it. Every
-/// failure is Category::config.
-[[nodiscard]] Result<SitePolicy> load_policy(const std::string& berth_conf);
+/// load_file() of the berth.conf, as it holds for this job, load_ecl() of the ecl.toml and load_capabilities() of the
+/// capability.json beside it, and the seccomp profile that berth.conf names, held to the same rules. Without facts: where no
+/// section holds. Every failure is Category::config, also where a fact is missing: see check_facts().
+[[nodiscard]] Result<SitePolicy> load_policy(const std::string& berth_conf, const JobFacts& facts = {});
+
+/// The same with the berth.conf already read, for those who look its names up first.
+[[nodiscard]] Result<SitePolicy> load_policy(const std::string& berth_conf, const SiteFile& file, const JobFacts& facts);
 
 }  // namespace berth::config

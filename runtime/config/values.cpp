@@ -43,6 +43,13 @@ bool is_account(std::string_view text) noexcept {
     return is_name_start(text.front()) && std::ranges::all_of(text, usable);
 }
 
+/// Whether there is such an option is for those to say who know the options.
+bool is_option(std::string_view text) noexcept {
+    const std::string_view name = text.substr(0, text.find('='));
+    const auto usable = [](char c) { return (c >= 'a' && c <= 'z') || is_digit(c) || c == '-'; };
+    return text.empty() || (!name.empty() && std::ranges::all_of(name, usable));
+}
+
 bool is_valid_entry(ValueType type, const std::string& entry) {
     switch (type) {
         case ValueType::paths: return absolute_path(entry).has_value();
@@ -68,6 +75,7 @@ bool is_valid_scalar(const Directive& directive, std::string_view value) {
         case ValueType::number: return decimal<std::uint64_t>(value).has_value();
         case ValueType::path: return value.empty() || absolute_path(value).has_value();
         case ValueType::account: return is_account(value);
+        case ValueType::option: return is_option(value);
         default: return true;
     }
 }
@@ -75,19 +83,16 @@ bool is_valid_scalar(const Directive& directive, std::string_view value) {
 }  // namespace
 
 std::optional<std::string> invalid_value(const Directive& directive, std::string_view value) {
-    if (directive.repeatable()) return invalid_list(directive.type, value);
+    if (directive.repeatable() && directive.type != ValueType::option) return invalid_list(directive.type, value);
     if (is_valid_scalar(directive, value)) return std::nullopt;
     return value.empty() ? "has no value" : "is '" + printable(value, kShown) + "'";
 }
 
-std::optional<std::string> unsupported_value(const Directive& directive, std::string_view value) {
-    if (!directive.in_effect) {
-        if (value == directive.default_value) return std::nullopt;
-        const std::string only = directive.default_value.empty() ? "no value" : std::string(directive.default_value);
-        return "is not supported yet (only its default, " + only + ", is)";
-    }
-    if (directive.supported.empty() || std::ranges::count(directive.supported, value) > 0) return std::nullopt;
-    return "= " + std::string(value) + " is not supported yet (only " + join_choices(directive.supported) + ")";
+std::optional<std::string> refused_value(const Directive& directive, std::string_view value) {
+    for (const RefusedValue& refused : directive.refused)
+        if (refused.value.empty() ? !value.empty() : refused.value == value)
+            return "= " + printable(value, kShown) + " is refused: " + std::string(refused.why);
+    return std::nullopt;
 }
 
 std::vector<std::string> list_entries(std::string_view value) {

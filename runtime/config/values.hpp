@@ -15,8 +15,8 @@ namespace berth::config {
 /// nothing when it is one.
 [[nodiscard]] std::optional<std::string> invalid_value(const Directive& directive, std::string_view value);
 
-/// Why a valid value cannot be carried out by this version, likewise; nothing when it can.
-[[nodiscard]] std::optional<std::string> unsupported_value(const Directive& directive, std::string_view value);
+/// Why a valid value is not accepted here, likewise; nothing when it is.
+[[nodiscard]] std::optional<std::string> refused_value(const Directive& directive, std::string_view value);
 
 /// The entries of a comma list, without blanks around them; an empty value has none, "a,,b" an empty one.
 [[nodiscard]] std::vector<std::string> list_entries(std::string_view value);

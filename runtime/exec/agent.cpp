@@ -17,7 +17,7 @@ namespace {
 // UnkillableStepTimeout (60 s): a step that is cancelled meanwhile must end before Slurm gives the node up.
 constexpr std::chrono::seconds kAnswerTime{30};
 
-enum class Call : std::uint64_t { open_image = 1, open_sources, usable_devices, read_container, compile_profile };
+enum class Call : std::uint64_t { open_image = 1, open_sources, usable_devices, read_container, compile_profile, host_mounts };
 
 void pack_error(Packer& packer, const Error& error) {
     packer.number(0);
@@ -74,6 +74,13 @@ Status answer_usable_devices(UserSide& side, Answer& answer) {
     return {};
 }
 
+Status answer_host_mounts(UserSide& side, Answer& answer) {
+    BERTH_TRY(const auto paths, side.host_mounts());
+    answer.packer.number(1);
+    answer.packer.texts(paths);
+    return {};
+}
+
 Status answer_read_container(UserSide& side, Unpacker& arguments, const std::vector<UniqueFd>& fds, Answer& answer) {
     CallerEntries entries;
     entries.uid = static_cast<uid_t>(arguments.number());
@@ -114,6 +121,7 @@ Status dispatch(UserSide& side, const Message& message, Answer& answer) {
         case Call::usable_devices: return answer_usable_devices(side, answer);
         case Call::compile_profile: return answer_compile_profile(side, arguments, answer);
         case Call::read_container: return answer_read_container(side, arguments, message.fds, answer);
+        case Call::host_mounts: return answer_host_mounts(side, answer);
     }
     return Error{Category::internal, EINVAL, "unknown call"};
 }
@@ -202,6 +210,16 @@ public:
         auto filter = unpack_filter(unpacker);
         if (!unpacker.complete() || !filter) return nonsense();
         return std::move(*filter);
+    }
+
+    Result<std::vector<std::string>> host_mounts() override {
+        BERTH_TRY(const auto answer, ask(begin(Call::host_mounts), {}));
+        Unpacker unpacker = after_status(answer);
+        auto paths = unpacker.texts();
+        if (!unpacker.complete()) return nonsense();
+        for (const auto& path : paths)
+            if (!path.starts_with('/') || normal_path(path) != path || path.find('\0') != std::string::npos) return nonsense();
+        return paths;
     }
 
     Result<std::vector<ImageScript>> read_container(int root, int passwd, int group, const CallerEntries& entries) override {

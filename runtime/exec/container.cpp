@@ -45,9 +45,10 @@ void look_up_path(SiteNames& names, const std::string& path) {
 }
 
 /// What the site's lists name (`limit container`, execgroups), as this node knows it.
-SiteNames look_up(const config::SitePolicy& policy) {
+Result<SiteNames> look_up(const config::SitePolicy& policy, UserSide& side) {
     const config::SiteConfig& site = policy.conf;
     SiteNames names;
+    if (site.mount_hostfs.value) { BERTH_TRY(names.host_mounts, side.host_mounts()); }
     for (const auto& entry : site.limit_container_owners.value) {
         if (const auto uid = as_number(entry.value)) names.users[entry.value] = *uid;
         if (const passwd* account = ::getpwnam(entry.value.c_str())) names.users[entry.value] = account->pw_uid;
@@ -126,10 +127,19 @@ JobContext job_context(const Identity& identity) {
     return job;
 }
 
-config::JobFacts config_facts(const JobContext& job) {
-    config::JobFacts facts;
-    for (const auto& [gid, name] : job.group_names) facts.groups.push_back(name);
-    return facts;
+Result<config::SitePolicy> site_policy(const std::string& berth_conf, const JobContext& job) {
+    BERTH_TRY(const config::SiteFile file, config::load_file(berth_conf));
+    config::JobFacts facts{job.launch == Launch::slurm, job.partition, job.account, {}};
+    for (const config::Section& section : file.sections) {
+        if (section.kind != config::SectionKind::group) continue;
+        std::optional<gid_t> gid = as_number(section.name);
+        if (const ::group* found = ::getgrnam(section.name.c_str())) gid = found->gr_gid;
+        if (!gid)
+            return Error{Category::config, ENOENT,
+                         section.origin.to_string() + ": " + section.head() + ": this node knows no such group: mend the name, or the node's name service"};
+        if (*gid == job.gid || std::find(job.groups.begin(), job.groups.end(), *gid) != job.groups.end()) facts.groups.push_back(section.name);
+    }
+    return config::load_policy(berth_conf, file, facts);
 }
 
 bool has_host_privilege() { return ::geteuid() == 0 && may_administer_system(); }
@@ -157,7 +167,7 @@ Result<std::vector<SeccompFilter>> compile_filters(const Decision& decision, con
 Status consider(const Request& request, const config::SitePolicy& policy, const JobContext& job, UserSide& side, Considered& considered) {
     BERTH_TRY(considered.image, side.open_image(request.image));
     BERTH_CHECK(describe_image_file(considered.image.fd.get(), considered.image.info));
-    const SiteNames names = look_up(policy);
+    BERTH_TRY(const SiteNames names, look_up(policy, side));
     if (wants_signature(request, policy) && !refuses_whoever_signed(policy.ecl, names, considered.image.info))
         BERTH_CHECK(verify_image(considered.image, policy, job));
     considered.decision = decide(request, policy, names, job, considered.image.info);

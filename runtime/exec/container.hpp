@@ -18,8 +18,10 @@ namespace berth {
 /// Launch, ids and directories of the job are the caller's to fill in.
 [[nodiscard]] JobContext job_context(const Identity& identity);
 
-/// What sections of berth.conf look at, of a job outside of Slurm.
-[[nodiscard]] config::JobFacts config_facts(const JobContext& job);
+/// The site's files as they hold for this job: sections are chosen by its partition and account, and by its gids. A step
+/// whose partition or account is not known, and a section about a group that this node does not know, are
+/// Category::config, as every failure is. Looks names up (NSS): before any fork.
+[[nodiscard]] Result<config::SitePolicy> site_policy(const std::string& berth_conf, const JobContext& job);
 
 /// True when this process may make mounts as root of the host: uid 0 with CAP_SYS_ADMIN.
 [[nodiscard]] bool has_host_privilege();

@@ -25,7 +25,7 @@ Error loop_error(const std::string& what) {
 }
 
 /// A loop device showing just the squashfs, read-only.
-Result<std::pair<UniqueFd, std::string>> attach_loop(const ImageBytes& image) {
+Result<std::pair<UniqueFd, std::string>> attach_loop(const ImageBytes& image, std::uint64_t loop_devices) {
     const UniqueFd control(::open("/dev/loop-control", O_RDWR | O_CLOEXEC));
     if (!control) return loop_error("/dev/loop-control");
     loop_config config{};
@@ -36,6 +36,11 @@ Result<std::pair<UniqueFd, std::string>> attach_loop(const ImageBytes& image) {
     for (int tries = 0; tries < kLoopTries; ++tries) {
         const int number = ::ioctl(control.get(), LOOP_CTL_GET_FREE);
         if (number < 0) return loop_error("no free loop device");
+        // The kernel names the lowest one.
+        if (static_cast<std::uint64_t>(number) >= loop_devices)
+            return Error{Category::system, EBUSY,
+                         "each of the " + std::to_string(loop_devices) + " loop devices that the site allows is taken: raise `max loop "
+                         "devices` in berth.conf, or set it to 0, and FUSE serves the images"};
         std::string path = "/dev/loop" + std::to_string(number);
         UniqueFd device(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
         if (!device) return loop_error(path);
@@ -61,8 +66,8 @@ std::vector<std::string> server_arguments(const ImageBytes& image, const FuseSer
 
 }  // namespace
 
-Result<UniqueFd> mount_kernel_squashfs(const ImageBytes& image) {
-    BERTH_TRY(const auto loop, attach_loop(image));
+Result<UniqueFd> mount_kernel_squashfs(const ImageBytes& image, std::uint64_t loop_devices) {
+    BERTH_TRY(const auto loop, attach_loop(image, loop_devices));
     // "ro" besides the mount's own flag: the kernel opens the device for it. The device lives on through the mount.
     return new_filesystem("squashfs", {{"source", loop.second}, {"ro", ""}}, Access::read_only);
 }

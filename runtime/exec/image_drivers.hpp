@@ -23,8 +23,9 @@ struct ImageBytes {
 };
 
 /// The kernel's squashfs on a read-only loop device that frees itself with its mount.
-/// CAP_SYS_ADMIN in the initial user namespace. Category::unsupported where there are no loop devices.
-[[nodiscard]] Result<UniqueFd> mount_kernel_squashfs(const ImageBytes& image);
+/// Only devices below `loop_devices` are used. CAP_SYS_ADMIN in the initial user namespace. Category::unsupported where
+/// there are no loop devices.
+[[nodiscard]] Result<UniqueFd> mount_kernel_squashfs(const ImageBytes& image, std::uint64_t loop_devices);
 
 /// Who serves a FUSE mount, and how its files appear.
 struct FuseServer {

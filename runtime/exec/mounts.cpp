@@ -126,7 +126,8 @@ Status attach_mount(int mount, int destination, const std::string& what) {
 }
 
 Result<UniqueFd> new_filesystem(const std::string& type,
-                                const std::vector<std::pair<std::string, std::string>>& parameters, Access access) {
+                                const std::vector<std::pair<std::string, std::string>>& parameters, Access access,
+                                DeviceNodes devices) {
     const UniqueFd context(::fsopen(type.c_str(), FSOPEN_CLOEXEC));
     if (!context) {
         const Category category = errno == ENODEV || errno == ENOSYS ? Category::unsupported : Category::system;
@@ -144,7 +145,7 @@ Result<UniqueFd> new_filesystem(const std::string& type,
         const int number = errno;
         return errno_error("cannot make a " + type + " file system" + kernel_words(context.get()), number);
     }
-    const unsigned attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (access == Access::read_only ? MOUNT_ATTR_RDONLY : 0U);
+    const unsigned attributes = MOUNT_ATTR_NOSUID | (devices == DeviceNodes::refused ? MOUNT_ATTR_NODEV : 0U) | (access == Access::read_only ? MOUNT_ATTR_RDONLY : 0U);
     UniqueFd mount(::fsmount(context.get(), FSMOUNT_CLOEXEC, attributes));
     if (!mount) {
         const int number = errno;

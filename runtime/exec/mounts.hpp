@@ -63,9 +63,9 @@ enum class DeviceNodes { refused, working };
 [[nodiscard]] Status attach_mount(int mount, int destination, const std::string& what);
 
 /// A new file system instance: fsopen(2), one fsconfig(2) a parameter ("" value: a flag), fsmount(2).
-/// The mount is detached, nosuid and nodev; read-only when asked. The kernel's own words on failure are in the error.
+/// The mount is detached, nosuid and, unless device nodes are its purpose, nodev; read-only when asked. The kernel's own words on failure are in the error.
 [[nodiscard]] Result<UniqueFd> new_filesystem(const std::string& type,
                                               const std::vector<std::pair<std::string, std::string>>& parameters,
-                                              Access access);
+                                              Access access, DeviceNodes devices = DeviceNodes::refused);
 
 }  // namespace berth

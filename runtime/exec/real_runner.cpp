@@ -82,7 +82,7 @@ private:
     Status apply(const effect::MountImage& e) {
         switch (e.driver) {
             case Driver::kernel_squashfs: {
-                BERTH_TRY(image_, mount_kernel_squashfs({in_.image_fd, e.offset, e.bytes, std::nullopt}));
+                BERTH_TRY(image_, mount_kernel_squashfs({in_.image_fd, e.offset, e.bytes, std::nullopt}, e.loop_devices));
                 return {};
             }
             case Driver::directory: return clone_directory();
@@ -215,24 +215,22 @@ private:
         return attach_mount(mount, place->get(), destination);
     }
 
-    Result<UniqueFd> new_tmpfs(std::vector<std::pair<std::string, std::string>> parameters) {
-        BERTH_TRY(auto mount, new_filesystem("tmpfs", parameters, Access::read_write));
+    Result<UniqueFd> new_memory(const effect::MountTmpfs& e, std::vector<std::pair<std::string, std::string>> parameters) {
+        const bool ramfs = e.type == config::MemoryFs::ramfs;
+        if (!ramfs && e.mib > 0) parameters.emplace_back("size", std::to_string(e.mib) + "m");
+        BERTH_TRY(auto mount, new_filesystem(ramfs ? "ramfs" : "tmpfs", parameters, Access::read_write));
         struct stat st {};
         if (::fstat(mount.get(), &st) != 0) return errno_error("tmpfs");
         own_tmpfs_.insert(st.st_dev);
+        // A user namespace maps only the caller, who owns what he mounts there anyway.
+        if (in_.privileged && ::fchownat(mount.get(), "", e.uid, e.gid, AT_EMPTY_PATH) != 0) return errno_error(printable(e.destination));
         return mount;
     }
 
     Status apply(const effect::MountTmpfs& e) {
         std::string mode;
         for (unsigned shift = 12; shift > 0;) mode += static_cast<char>('0' + ((e.mode >> (shift -= 3)) & 7U));
-        std::vector<std::pair<std::string, std::string>> parameters = {{"source", "berth"}, {"mode", mode}};
-        // A user namespace maps only the caller, who owns what he mounts there anyway.
-        if (in_.privileged) {
-            parameters.emplace_back("uid", std::to_string(e.uid));
-            parameters.emplace_back("gid", std::to_string(e.gid));
-        }
-        BERTH_TRY(const auto mount, new_tmpfs(std::move(parameters)));
+        BERTH_TRY(const auto mount, new_memory(e, {{"source", "berth"}, {"mode", mode}}));
         return attach_at(mount.get(), e.destination, true);
     }
 
@@ -242,9 +240,20 @@ private:
         const UniqueFd dev(::openat(mount.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         if (!dev) return errno_error("/dev of the container");
         for (const auto& node : e.nodes) BERTH_CHECK(add_device(dev.get(), node));
+        if (e.terminals) BERTH_CHECK(add_terminals(dev.get()));
         for (const auto& link : e.links)
             if (::symlinkat(link.target.c_str(), dev.get(), link.name.c_str()) != 0) return errno_error("/dev/" + link.name);
         return make_read_only(mount.get(), "/dev");
+    }
+
+    /// An instance of its own: of the host's terminals none is seen. A terminal there is its user's alone.
+    static Status add_terminals(int dev) {
+        BERTH_TRY(const auto pts, new_filesystem("devpts", {{"source", "berth"}, {"ptmxmode", "666"}, {"mode", "600"}}, Access::read_write,
+                                                 DeviceNodes::working));
+        if (::mkdirat(dev, "pts", 0755) != 0) return errno_error("/dev/pts");
+        const UniqueFd place(::openat(dev, "pts", O_PATH | O_NOFOLLOW | O_CLOEXEC));
+        if (!place) return errno_error("/dev/pts");
+        return attach_mount(pts.get(), place.get(), "/dev/pts");
     }
 
     Status add_device(int dev, const effect::MakeDevices::Node& node) {

@@ -65,12 +65,13 @@ struct StepOutcome {
     std::vector<std::string> warnings;   ///< for the user, each a line
     ContainerFacts facts;
     std::vector<ImageScript> scripts;
+    std::vector<std::string> option_defaults;  ///< the site's, as `option default` has them
     pid_t server = -1;                  ///< the image server's pid; -1: none
     std::uint64_t server_started = 0;   ///< its start time (/proc/PID/stat, field 22), clock ticks
 };
 
-/// The Request that the options make, over the job's BERTH_* variables.
-[[nodiscard]] Result<Request> request_of(const StepRequest& step);
+/// The Request that the options make, over the job's BERTH_* variables, over `request` (the site's defaults).
+[[nodiscard]] Result<Request> request_of(const StepRequest& step, Request request = {});
 
 class StepContainer {
 public:

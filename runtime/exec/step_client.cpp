@@ -15,6 +15,7 @@
 #include "runtime/exec/shell_environment.hpp"
 #include "runtime/exec/step.hpp"
 #include "runtime/exec/step_messages.hpp"
+#include "runtime/policy/site_options.hpp"
 
 namespace berth {
 namespace {
@@ -103,7 +104,10 @@ Status StepContainer::enter() {
 
 Result<Variables> StepContainer::become_user_side(const StepRequest& step, const std::vector<std::string>& environment,
                                                   std::vector<int> keep) {
-    BERTH_TRY(const auto request, request_of(step));
+    config::StringList defaults;
+    for (const std::string& text : outcome_.option_defaults) defaults.value.push_back({text, {}});
+    BERTH_TRY(auto start, starting_request(defaults));
+    BERTH_TRY(const auto request, request_of(step, std::move(start)));
     if (!task_) return Error{Category::internal, 0, "the container was not entered"};
     task_->keep(std::move(keep));
     const Plan plan{{}, task_steps(outcome_.task, true)};

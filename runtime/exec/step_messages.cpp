@@ -131,6 +131,7 @@ std::string pack(const Result<StepOutcome>& outcome) {
         packer.text(script.name);
         packer.text(script.text);
     }
+    packer.texts(outcome->option_defaults);
     packer.number(static_cast<std::uint64_t>(outcome->server));
     packer.number(outcome->server_started);
     return packer.data();
@@ -160,6 +161,7 @@ Result<StepOutcome> unpack_outcome(const std::string& data) {
         std::string name = unpacker.text();
         outcome.scripts.push_back({std::move(name), unpacker.text()});
     }
+    outcome.option_defaults = unpacker.texts();
     outcome.server = static_cast<pid_t>(unpacker.number());
     outcome.server_started = unpacker.number();
     if (!unpacker.complete()) return malformed();

@@ -4,8 +4,7 @@
 
 namespace berth {
 
-Result<Request> request_of(const StepRequest& step) {
-    Request request;
+Result<Request> request_of(const StepRequest& step, Request request) {
     BERTH_CHECK(apply_environment(request, step.environment));
     for (const auto& [name, value] : step.options) {
         const Option* found = nullptr;

@@ -10,6 +10,7 @@
 #include "runtime/exec/process_identity.hpp"
 #include "runtime/exec/step_messages.hpp"
 #include "runtime/plan/explain.hpp"
+#include "runtime/policy/site_options.hpp"
 
 namespace berth {
 namespace {
@@ -27,27 +28,21 @@ void keep_record(const StepRequest& step, const Considered& considered) {
     if (!kept) log(LogLevel::warning, kept.error().message);
 }
 
-config::JobFacts facts_of(const JobContext& job, const StepPlace& place) {
-    config::JobFacts facts = config_facts(job);
-    facts.slurm = true;
-    if (place.job) {
-        facts.partition = place.job->partition;
-        facts.account = place.job->account;
-    }
-    return facts;
-}
-
-Result<StepOutcome> outcome_of(const StepRequest& step, const config::SiteFile& site, const StepPlace& place, int working_directory,
-                               int prepared_namespace) {
+Result<StepOutcome> outcome_of(const StepRequest& step, const StepPlace& place, int working_directory, int prepared_namespace) {
     JobContext job = job_context(step.identity);
-    BERTH_TRY(const auto policy, config::load_policy(step.config, site, facts_of(job, place)));
-    BERTH_TRY(const auto request, request_of(step));
     job.launch = Launch::slurm;
     job.privileged = true;
     job.job = step.job;
     job.step = step.step;
     job.batch_script = step.batch_script;
     job.working_directory = place.working_directory;
+    if (place.job) {
+        job.partition = place.job->partition;
+        job.account = place.job->account;
+    }
+    BERTH_TRY(const auto policy, site_policy(step.config, job));
+    BERTH_TRY(auto defaults, starting_request(policy.conf.option_default));
+    BERTH_TRY(const auto request, request_of(step, std::move(defaults)));
     if (!has_host_privilege())
         return Error{Category::unsupported, EPERM, "slurmstepd lacks CAP_SYS_ADMIN: slurmd must run as root"};
     BERTH_TRY(const auto account, image_server_account(policy.conf));
@@ -65,6 +60,7 @@ Result<StepOutcome> outcome_of(const StepRequest& step, const config::SiteFile& 
     outcome.filters = considered.filters;
     BERTH_TRY(auto prepared, prepare(considered, policy.conf, job, *side, prepared_namespace));
     keep_record(step, considered);
+    for (const auto& entry : policy.conf.option_default.value) outcome.option_defaults.push_back(entry.value);
     outcome.facts = container_facts(considered, job);
     outcome.scripts = std::move(prepared.scripts);
     if (prepared.server) {
@@ -87,8 +83,7 @@ Status serve(int socket) {
     BERTH_TRY(const auto message, receive_message(socket, kPatience));
     BERTH_TRY(const auto place, unpack_place(message.data));
     if (message.fds.size() != 1) return Error{Category::internal, EPROTO, "no working directory"};
-    const auto outcome = site ? outcome_of(step, *site, place, message.fds[0].get(), ns.get()) : Result<StepOutcome>(site.error());
-    return send_message(socket, pack(outcome));
+    return send_message(socket, pack(outcome_of(step, place, message.fds[0].get(), ns.get())));
 }
 
 }  // namespace

@@ -20,6 +20,7 @@
 #include "runtime/base/text.hpp"
 #include "runtime/config/seccomp_profile.hpp"
 #include "runtime/config/trusted_file.hpp"
+#include "runtime/exec/host_mounts.hpp"
 #include "runtime/exec/mounts.hpp"
 #include "sif/image.hpp"
 #include "sif/names.hpp"
@@ -124,6 +125,7 @@ public:
     Result<std::vector<UniqueFd>> open_sources(const std::vector<SourceSpec>& sources) override;
     Result<std::vector<std::string>> usable_devices() override;
     Result<SeccompFilter> compile_profile(const std::string& path, const SeccompTarget& target) override;
+    Result<std::vector<std::string>> host_mounts() override { return file_system_mounts(); }
     Result<std::vector<ImageScript>> read_container(int root, int passwd, int group, const CallerEntries& entries) override;
 };
 

@@ -52,6 +52,9 @@ public:
     /// caller's working directory. Category::usage for what is wrong with it.
     virtual Result<SeccompFilter> compile_profile(const std::string& path, const SeccompTarget& target) = 0;
 
+    /// Where file systems of the host's are mounted that hold files (for `mount hostfs`): absolute, normal paths.
+    virtual Result<std::vector<std::string>> host_mounts() = 0;
+
     /// Writes the container's /etc/passwd and /etc/group (the image's own, less the caller's ids, and the caller's
     /// entries) into `passwd` and `group` (-1: not wanted), and returns the image's environment scripts.
     /// `root` is the image's root folder.

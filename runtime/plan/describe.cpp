@@ -35,13 +35,15 @@ struct Describer {
                            e.read_only ? ", read-only" : "");
     }
     std::string operator()(const effect::MountTmpfs& e) const {
-        return fmt::format("tmpfs at {}, mode {:04o}", printable(e.destination), e.mode);
+        const bool ramfs = e.type == config::MemoryFs::ramfs;
+        return fmt::format("{} at {}, mode {:04o}{}", ramfs ? "ramfs" : "tmpfs", printable(e.destination), e.mode,
+                           ramfs || e.mib == 0 ? "" : fmt::format(", {} MiB", e.mib));
     }
     std::string operator()(const effect::MakeDevices& e) const {
         std::string text = "make /dev:";
         for (const auto& node : e.nodes) text += " " + printable(node.name);
         for (const auto& link : e.links) text += " " + link.name;
-        return text;
+        return e.terminals ? text + ", with terminals of its own" : text;
     }
     std::string operator()(const effect::MakeFolder& e) const { return "make sure that " + printable(e.path) + " exists"; }
     std::string operator()(const effect::PivotRoot&) const { return "make it the root and detach the host's"; }

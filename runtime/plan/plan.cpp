@@ -35,15 +35,20 @@ private:
         mount(effect::Bind{source(path, required), destination, read_only, false}, destination, !required);
     }
 
+    void mount_memory(const std::string& destination, unsigned mode, uid_t uid, gid_t gid) {
+        mount(effect::MountTmpfs{destination, mode, uid, gid, decision_.memory_fs_mib, decision_.memory_fs}, destination);
+    }
+
     void plan_system_mounts() {
         if (decision_.proc) bind("/proc", "/proc", false, true);
         if (decision_.sys) bind("/sys", "/sys", false, true);
         if (decision_.devices != Devices::image) plan_devices();
         for (const char* path : {"/tmp", "/var/tmp"}) {
             if (decision_.tmp == Tmp::host) bind(path, path, false, false);
-            if (decision_.tmp == Tmp::fresh) mount(effect::MountTmpfs{path, 01777, 0, 0}, path);
+            if (decision_.tmp == Tmp::fresh) mount_memory(path, 01777, 0, 0);
         }
         if (decision_.resolv_conf) bind("/etc/resolv.conf", "/etc/resolv.conf", true, false);
+        for (const auto& path : decision_.host_mounts) bind(path, path, false, false);
     }
 
     void plan_devices() {
@@ -61,6 +66,9 @@ private:
                 devices.links.push_back({"ptmx", "pts/ptmx"});
             }
             for (const auto& name : host_.devices) add(name);
+        } else if (decision_.devpts) {
+            devices.terminals = true;
+            devices.links.push_back({"ptmx", "pts/ptmx"});
         }
         mount(std::move(devices), "/dev");
     }
@@ -68,7 +76,7 @@ private:
     void plan_user_mounts() {
         const DecidedHome& home = decision_.home;
         if (home.kind == DecidedHome::Kind::host) bind(home.source, home.destination, false, true);
-        if (home.kind == DecidedHome::Kind::fresh) mount(effect::MountTmpfs{home.destination, 0700, job_.uid, job_.gid}, home.destination);
+        if (home.kind == DecidedHome::Kind::fresh) mount_memory(home.destination, 0700, job_.uid, job_.gid);
         for (const auto& wanted : decision_.binds) bind(wanted.source, wanted.destination, wanted.read_only, wanted.required);
         // slurmstepd changes to the job's working directory after it has entered, and fails where it is missing.
         if (job_.launch == Launch::slurm && !job_.working_directory.empty())
@@ -81,7 +89,8 @@ private:
         layer_.passwd = decision_.passwd;
         layer_.group = decision_.group;
         const effect::NewNamespaces namespaces{!job_.privileged, job_.uid, job_.gid, decision_.mount_slave};
-        const effect::MountImage mount_image{decision_.driver, image_.offset, image_.bytes};
+        const effect::MountImage mount_image{decision_.driver, image_.offset, image_.bytes,
+                                               decision_.driver == Driver::kernel_squashfs ? decision_.loop_devices : 0};
         // Mounts can only be copied out of the namespace that one is in: root copies the host's before it leaves,
         // a user may copy only what a namespace of his own holds.
         if (decision_.driver == Driver::fuse || decision_.driver == Driver::fuse_as_user)

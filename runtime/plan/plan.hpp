@@ -63,6 +63,7 @@ struct MountImage {
     Driver driver = Driver::fuse;
     std::uint64_t offset = 0;
     std::uint64_t bytes = 0;
+    std::uint64_t loop_devices = 0;  ///< by the kernel only: devices below this number may be used
     bool operator==(const MountImage&) const = default;
 };
 /// Missing mount points, /etc/passwd and /etc/group: a layer over the image (overlayfs, nothing writable).
@@ -79,11 +80,14 @@ struct Bind {
     bool devices = false;  ///< device nodes work through it
     bool operator==(const Bind&) const = default;
 };
+/// A new and empty file system in memory.
 struct MountTmpfs {
     std::string destination;
     unsigned mode = 0755;
     uid_t uid = 0;  ///< the owner of its root
     gid_t gid = 0;
+    std::uint64_t mib = 0;  ///< its size; 0: no limit
+    config::MemoryFs type = config::MemoryFs::tmpfs;  ///< a ramfs has no size
     bool operator==(const MountTmpfs&) const = default;
 };
 /// A /dev of our own: a tmpfs with the named nodes and folders of the host bound into it, and links.
@@ -100,6 +104,7 @@ struct MakeDevices {
     };
     std::vector<Node> nodes;
     std::vector<Link> links;
+    bool terminals = false;  ///< a devpts of its own at /dev/pts
     bool operator==(const MakeDevices&) const = default;
 };
 /// A folder that must exist where nothing is mounted on it; made only in a tmpfs of the container's own.

@@ -7,13 +7,17 @@
 #include <string_view>
 
 #include "runtime/base/text.hpp"
+#include "runtime/policy/capability_decision.hpp"
 #include "runtime/policy/ecl_decision.hpp"
+#include "runtime/policy/site_options.hpp"
 
 namespace berth {
 namespace {
 
 using config::Ecl;
+using config::KernelMount;
 using config::Origin;
+using config::SetuidMount;
 using config::SiteConfig;
 using config::SitePolicy;
 
@@ -39,9 +43,27 @@ public:
         if (!decision_.refusal) decision_.refusal = Error{category, 0, std::move(message)};
     }
 
+    /// A refusal that comes with rulings of its own.
+    void refuse(const Error& error) {
+        if (!decision_.refusal) decision_.refusal = error;
+    }
+
 private:
     Decision& decision_;
 };
+
+constexpr int kAdministerSystem = 21;  // CAP_SYS_ADMIN
+/// Longest list that a rule shows, bytes.
+constexpr std::size_t kShown = 200;
+/// More MiB than any node has: the kernel would take such a size for a small one.
+constexpr std::uint64_t kNoLimit = std::uint64_t{1} << 40;
+
+/// A site's list that names an option that there is none of would forbid or allow nothing.
+std::optional<std::string> unusable(const std::vector<std::string>& names) {
+    for (const std::string& name : names)
+        if (auto unknown = unknown_option(name)) return *unknown + ": the site's configuration must be mended";
+    return std::nullopt;
+}
 
 void judge_kind(Judge& judge, const SiteConfig& site, const ImageInfo& image) {
     struct Gate {
@@ -121,13 +143,50 @@ const char* reason_of(Held held) noexcept {
     return "?";
 }
 
-void judge_execution_control(Judge& judge, const Ecl& ecl, const SiteNames& names, const ImageInfo& image) {
+/// The image itself, and the question what would be done, are no options that a profile is about.
+bool is_about_the_container(std::string_view option) {
+    return option != "image" && option != "explain";
+}
+
+void judge_profile(Judge& judge, const Request& request, const config::EclGroup& group, const std::string& group_rule) {
+    if (!group.options) return;
+    std::string allowed;
+    for (const std::string& name : *group.options) allowed += (allowed.empty() ? "" : ", ") + printable(name);
+    const std::string rule = group_rule + ": options = " + (allowed.empty() ? "none" : printable(allowed, kShown));
+    if (const auto unknown = unusable(*group.options))
+        return judge.refuse("options", rule, fmt::format("{} ({})", *unknown, rule), Category::config);
+    for (const std::string& name : request.given)
+        if (is_about_the_container(name) && std::ranges::count(*group.options, name) == 0)
+            judge.refuse("option " + name, rule,
+                         fmt::format("--{}: this site does not allow this option with images of this group ({})", name, rule));
+}
+
+void judge_execution_control(Judge& judge, const Request& request, const Ecl& ecl, const SiteNames& names,
+                             const ImageInfo& image) {
     const auto verdict = judge_ecl(ecl, names, image);
     if (!verdict) return;
-    if (verdict->allowed)
-        judge.grant("execution control", verdict->text, verdict->rule);
-    else
-        judge.refuse("execution control", verdict->rule, fmt::format("{} ({})", verdict->text, verdict->rule));
+    if (!verdict->allowed)
+        return judge.refuse("execution control", verdict->rule, fmt::format("{} ({})", verdict->text, verdict->rule));
+    judge.grant("execution control", verdict->text, verdict->rule);
+    judge_profile(judge, request, *verdict->group, verdict->rule);
+}
+
+void judge_options(Judge& judge, const Request& request, const SiteConfig& site) {
+    for (const auto& entry : site.option_deny.value) {
+        const std::string rule = rule_text(entry.origin, "option deny", printable(entry.value));
+        if (const auto unknown = unusable({entry.value}))
+            judge.refuse("options", rule, fmt::format("{} ({})", *unknown, rule), Category::config);
+        else if (std::ranges::count(request.given, entry.value) > 0)
+            judge.refuse("option " + entry.value, rule, fmt::format("--{}: this site does not allow this option ({})", entry.value, rule));
+    }
+}
+
+void judge_user_namespace(Judge& judge, const SiteConfig& site, const JobContext& job) {
+    if (job.privileged || site.allow_user_ns.value) return;
+    const std::string rule = rule_text("allow user ns", site.allow_user_ns);
+    judge.refuse("user namespace", rule,
+                 fmt::format("without privilege a container needs a user namespace, which this site does not allow: start it "
+                             "under Slurm (srun --container-image) ({})", rule));
 }
 
 std::string signature_rule(const SitePolicy& policy) {
@@ -145,25 +204,43 @@ void judge_signature(Judge& judge, const Request& request, const SitePolicy& pol
     judge.grant("what is mounted", reason_of(image.signature->held), rule);
 }
 
-Driver choose_driver(Judge& judge, const JobContext& job, const ImageInfo& image) {
-    Driver driver = Driver::fuse;
-    std::string why;
-    if (image.kind == ImageKind::directory) {
-        driver = Driver::directory;
-        why = "the image is a folder";
-    } else if (!job.privileged) {
-        driver = Driver::fuse_as_user;
-        why = "without privilege";
-    } else if (image.signature && image.signature->held != Held::unchangeable) {
-        why = image.signature->held == Held::copy ? "the copy is of a user's image: the kernel does not parse it" : "it checks what it reads";
-    } else if (image.root_controlled) {
-        driver = Driver::kernel_squashfs;
-        why = "only root can change the image or its path";
-    } else {
-        why = "a user could change the image or its path: the kernel does not parse it";
-    }
-    judge.grant("image driver", to_string(driver), std::move(why));
-    return driver;
+bool limits_images(const SitePolicy& policy) {
+    const SiteConfig& site = policy.conf;
+    return policy.ecl.activated.value || !site.limit_container_paths.value.empty() ||
+           !site.limit_container_owners.value.empty() || !site.limit_container_groups.value.empty();
+}
+
+/// The site's rule that keeps the kernel from mounting any squashfs; nothing where there is none.
+std::optional<std::string> rule_against_kernel(const SitePolicy& policy) {
+    const SiteConfig& site = policy.conf;
+    if (site.allow_kernel_mount.value == KernelMount::never)
+        return rule_text(site.allow_kernel_mount.origin, "allow kernel mount", "never");
+    for (const auto& [directive, setting] : {std::pair{"allow setuid", &site.allow_setuid}, std::pair{"allow kernel squashfs", &site.allow_kernel_squashfs}})
+        if (!setting->value) return rule_text(directive, *setting);
+    const auto& setuid_mount = site.allow_setuid_mount_squashfs;
+    if (setuid_mount.value == SetuidMount::no) return rule_text(setuid_mount.origin, "allow setuid-mount squashfs", "no");
+    if (setuid_mount.value == SetuidMount::iflimited && !limits_images(policy))
+        return rule_text(setuid_mount.origin, "allow setuid-mount squashfs", "iflimited") + ", and nothing limits the images";
+    if (site.max_loop_devices.value == 0) return rule_text(site.max_loop_devices.origin, "max loop devices", "0");
+    return std::nullopt;
+}
+
+Driver choose_driver(Judge& judge, const SitePolicy& policy, const JobContext& job, const ImageInfo& image) {
+    const auto choose = [&](Driver driver, std::string why) {
+        judge.grant("image driver", to_string(driver), std::move(why));
+        return driver;
+    };
+    const auto& kernel_mount = policy.conf.allow_kernel_mount;
+    if (image.kind == ImageKind::directory) return choose(Driver::directory, "the image is a folder");
+    if (!job.privileged) return choose(Driver::fuse_as_user, "without privilege");
+    if (image.signature && image.signature->held == Held::hash_tree) return choose(Driver::fuse, "it checks what it reads");
+    if (auto rule = rule_against_kernel(policy)) return choose(Driver::fuse, std::move(*rule));
+    if (kernel_mount.value == KernelMount::always)
+        return choose(Driver::kernel_squashfs, rule_text(kernel_mount.origin, "allow kernel mount", "always"));
+    if (image.signature && image.signature->held == Held::copy)
+        return choose(Driver::fuse, "the copy is of a user's image: the kernel does not parse it");
+    if (!image.root_controlled) return choose(Driver::fuse, "a user could change the image or its path: the kernel does not parse it");
+    return choose(Driver::kernel_squashfs, "only root can change the image or its path");
 }
 
 void judge_mounts(Judge& judge, Decision& decision, const Request& request, const SiteConfig& site) {
@@ -187,6 +264,17 @@ void judge_mounts(Judge& judge, Decision& decision, const Request& request, cons
         judge.grant("/dev", contain ? "minimal" : "every device that the caller may open",
                     contain ? "--contain" : rule_text(site.mount_dev.origin, "mount dev", "yes"));
     }
+
+    decision.devpts = site.mount_devpts.value;
+    if (decision.devices == Devices::minimal)
+        judge.grant("/dev/pts", decision.devpts ? "terminals of its own" : "none", rule_text("mount devpts", site.mount_devpts));
+    decision.memory_fs = site.memory_fs_type.value;
+    decision.memory_fs_mib = site.sessiondir_max_size.value < kNoLimit ? site.sessiondir_max_size.value : 0;
+    if (contain && decision.memory_fs == config::MemoryFs::ramfs)
+        judge.grant("memory file systems", "ramfs, without a limit", rule_text(site.memory_fs_type.origin, "memory fs type", "ramfs"));
+    else if (contain)
+        judge.grant("memory file systems", decision.memory_fs_mib == 0 ? "tmpfs, without a limit" : fmt::format("tmpfs of {} MiB each", decision.memory_fs_mib),
+                    rule_text(site.sessiondir_max_size.origin, "sessiondir max size", std::to_string(site.sessiondir_max_size.value)));
 
     if (!site.mount_tmp.value) {
         decision.tmp = Tmp::image;
@@ -249,9 +337,34 @@ bool already_seen(const Decision& decision, const std::string& path) {
         is_beneath(path, decision.home.destination))
         return true;
     if (decision.tmp == Tmp::host && (is_beneath(path, "/tmp") || is_beneath(path, "/var/tmp"))) return true;
+    if (std::ranges::any_of(decision.host_mounts, [&](const std::string& mount) { return is_beneath(path, mount); })) return true;
     return std::any_of(decision.binds.begin(), decision.binds.end(), [&](const DecidedBind& bind) {
         return bind.source == bind.destination && is_beneath(path, bind.destination);
     });
+}
+
+/// What is mounted beneath another one comes with it. /tmp is `mount tmp`'s.
+void judge_host_mounts(Judge& judge, Decision& decision, const Request& request, const SiteConfig& site,
+                       const SiteNames& names) {
+    if (!site.mount_hostfs.value) return;
+    const std::string rule = rule_text("mount hostfs", site.mount_hostfs);
+    if (request.isolation == Isolation::contain) return judge.grant("the host's file systems", "not mounted", "--contain");
+    constexpr std::array<std::string_view, 4> kNotOfHostfs = {"/boot", "/run", "/tmp", "/var"};
+    constexpr std::size_t kMaxHostMounts = 128;
+    std::vector<std::string> mounts = names.host_mounts;
+    std::ranges::sort(mounts);
+    const std::string* outer = nullptr;
+    for (const std::string& mount : mounts) {
+        const bool hidden = std::ranges::any_of(kNotOfHostfs, [&](std::string_view tree) { return is_beneath(mount, tree); });
+        if (hidden || is_system_folder(mount) || (outer != nullptr && is_beneath(mount, *outer))) continue;
+        outer = &mount;
+        if (decision.host_mounts.size() == kMaxHostMounts)
+            return judge.refuse("the host's file systems", rule,
+                                fmt::format("the host has more than {} file systems for a container: set mount hostfs = no and name those that "
+                                            "are needed by bind path ({})", kMaxHostMounts, rule), Category::unsupported);
+        decision.host_mounts.push_back(mount);
+        judge.grant("bind " + printable(mount), "mounted at " + printable(mount), rule);
+    }
 }
 
 void judge_binds(Judge& judge, Decision& decision, const Request& request, const SiteConfig& site) {
@@ -287,9 +400,26 @@ void judge_working_directory(Judge& judge, Decision& decision, const Request& re
     if (!site.user_bind_control.value)
         return judge.grant("working directory", "not mounted", rule_text("user bind control", site.user_bind_control));
     // Before the user's own binds, which may lie beneath it.
-    const auto after_site_binds = decision.binds.begin() + static_cast<std::ptrdiff_t>(site.bind_path.value.size());
-    decision.binds.insert(after_site_binds, {current, current, false, false});
+    const auto before_users = decision.binds.end() - static_cast<std::ptrdiff_t>(request.binds.size());
+    decision.binds.insert(before_users, {current, current, false, false});
     judge.grant("working directory", current, rule_text("user bind control", site.user_bind_control));
+}
+
+/// What the command may have, and as whom it runs.
+void judge_powers(Judge& judge, Decision& decision, const Request& request, const SitePolicy& policy, const JobContext& job) {
+    CapabilityVerdict verdict = judge_capabilities(request, policy, job);
+    for (auto& ruling : verdict.rulings) judge.grant("capabilities", std::move(ruling.outcome), std::move(ruling.rule));
+    if (verdict.refusal) return judge.refuse(*verdict.refusal);
+    decision.warnings = std::move(verdict.warnings);
+    // Machines and containers lack some that root usually has: all is all that there are.
+    const CapabilitySet lacking = verdict.granted & request.add_capabilities & ~job.available_capabilities;
+    if (lacking != 0)
+        decision.warnings.push_back(fmt::format("--add-caps: {} not given: Berth itself lacks it on this node", to_string(lacking)));
+    decision.capabilities = verdict.granted & job.available_capabilities;
+    decision.no_new_privileges = verdict.no_new_privileges;
+    decision.uid = request.security.uid;
+    decision.gids = request.security.gids;
+    if (decision.uid || !decision.gids.empty()) judge.grant("identity", "another than the caller's", "--security");
 }
 
 /// Both modules take their label in the same place when one of them is the kernel's first: one label a command.
@@ -317,6 +447,9 @@ void judge_profiles(Judge& judge, Decision& decision, const SecurityRequest& req
         decision.user_profile = *request.seccomp;
         judge.grant("seccomp", decision.site_profile.empty() ? *request.seccomp : *request.seccomp + ", beside the site's", "--security");
     }
+    // The kernel takes filters from who can gain no privileges, or administers the machine anyway.
+    if (decision.site_profile.empty() && decision.user_profile.empty()) return;
+    if ((decision.capabilities & capability_bit(kAdministerSystem)) == 0) decision.no_new_privileges = true;
 }
 
 }  // namespace
@@ -355,13 +488,18 @@ Decision decide(const Request& request, const SitePolicy& policy, const SiteName
     judge_kind(judge, site, image);
     judge_limits(judge, site, names, job, image);
     judge_architecture(judge, job, image);
-    judge_execution_control(judge, policy.ecl, names, image);
+    judge_user_namespace(judge, site, job);
+    judge_options(judge, request, site);
+    judge_execution_control(judge, request, policy.ecl, names, image);
     judge_signature(judge, request, policy, image);
-    decision.driver = choose_driver(judge, job, image);
+    decision.driver = choose_driver(judge, policy, job, image);
+    decision.loop_devices = site.max_loop_devices.value;
     judge_mounts(judge, decision, request, site);
     judge_home(judge, decision, request, site, job);
+    judge_host_mounts(judge, decision, request, site, names);
     judge_binds(judge, decision, request, site);
     judge_working_directory(judge, decision, request, site, job);
+    judge_powers(judge, decision, request, policy, job);
     judge_label(judge, decision, request.security, job);
     judge_profiles(judge, decision, request.security, site);
     if (!job.batch_script.empty()) {

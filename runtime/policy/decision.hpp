@@ -58,11 +58,16 @@ struct Decision {
     std::optional<Error> refusal;  ///< set: nothing may be run; category denied or unsupported
     std::vector<Ruling> rulings;
     Driver driver = Driver::fuse;
+    std::uint64_t loop_devices = 0;  ///< those below this number may be used, by the kernel's driver
     bool mount_slave = true;
     bool proc = true;
     bool sys = true;
     Devices devices = Devices::host;
+    bool devpts = true;  ///< terminals of its own in a minimal /dev
     Tmp tmp = Tmp::host;
+    config::MemoryFs memory_fs = config::MemoryFs::tmpfs;
+    std::uint64_t memory_fs_mib = 0;  ///< of each memory file system; 0: no limit
+    std::vector<std::string> host_mounts;  ///< at their own paths, beneath all that follows; left out where they cannot be opened
     DecidedHome home;
     std::vector<DecidedBind> binds;  ///< in the order in which they are mounted
     bool passwd = true;

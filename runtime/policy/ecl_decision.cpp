@@ -26,7 +26,7 @@ std::string rule_text(const EclGroup& group) {
 }
 
 EclVerdict refused(std::string rule, std::string why) {
-    return {false, std::move(rule), std::move(why)};
+    return {false, std::move(rule), std::move(why), nullptr};
 }
 
 /// With every link resolved where this node could: a folder that is not there holds no image.
@@ -87,7 +87,7 @@ std::string shown(const std::vector<std::string>& keys) {
 EclVerdict judge_whitelist(const EclGroup& group, const SignatureInfo& signature, const std::string& path) {
     for (const std::string& key : group.keys)
         if (const ImageSigner* signer = signer_with(signature, key))
-            return {true, rule_text(group), "on the whitelist: " + shown(*signer)};
+            return {true, rule_text(group), "on the whitelist: " + shown(*signer), &group};
     return refused(
         rule_text(group),
         fmt::format("{}: none of its signers may release images for this folder: have it signed with one of {}", path,
@@ -105,7 +105,7 @@ EclVerdict judge_whitestrict(const EclGroup& group, const SignatureInfo& signatu
                         "with {}, too",
                         path, shown(missing)));
     return {true, rule_text(group),
-            fmt::format("signed with each of {} keys of the strict whitelist", group.keys.size())};
+            fmt::format("signed with each of {} keys of the strict whitelist", group.keys.size()), &group};
 }
 
 EclVerdict judge_blacklist(const EclGroup& group, const SignatureInfo& signature, const std::string& path) {
@@ -114,7 +114,7 @@ EclVerdict judge_blacklist(const EclGroup& group, const SignatureInfo& signature
             return refused(rule_text(group),
                            fmt::format("{}: signed by {}, whose images this site does not run from this folder", path,
                                        shown(*signer)));
-    return {true, rule_text(group), "no signer is on the blacklist"};
+    return {true, rule_text(group), "no signer is on the blacklist", &group};
 }
 
 EclVerdict judge_group(const EclGroup& group, const ImageInfo& image, const std::string& path) {

@@ -13,6 +13,7 @@ struct EclVerdict {
     bool allowed = false;
     std::string rule;  ///< "/etc/berth/ecl.toml:12: [[execgroup]] TAG", or the line that activates the list
     std::string text;  ///< the outcome, or why not, with the remedy, in one line; without the rule
+    const config::EclGroup* group = nullptr;  ///< that allowed it, of the list that was given
 };
 
 /// Nothing while the list is not activated. Otherwise the group that names the image's own folder decides, else the

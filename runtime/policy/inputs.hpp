@@ -95,13 +95,17 @@ struct JobContext {
     std::uint32_t job = 0;          ///< Slurm only
     std::uint32_t step = 0;         ///< Slurm only
     std::string batch_script;       ///< Slurm's copy of the script, for the batch step; else ""
+    std::optional<std::string> partition;  ///< Slurm only; nothing: not known
+    std::optional<std::string> account;    ///< Slurm only; nothing: not known, "": the job has none
 };
 
-/// Names in the site's configuration, looked up on this node.
+/// Names in the site's configuration, looked up on this node, and what else of the node the configuration asks for.
 struct SiteNames {
     std::map<std::string, uid_t> users;
     std::map<std::string, gid_t> groups;
     std::map<std::string, std::string> paths;  ///< configured path → the same with every link resolved
+    /// For `mount hostfs`: where file systems of the host's are mounted, but for those of the kernel's. Absolute, normal.
+    std::vector<std::string> host_mounts;
 };
 
 }  // namespace berth

@@ -10,6 +10,7 @@ namespace {
 
 struct Seen {
     std::vector<Assignment> assignments;
+    std::vector<SectionHead> heads;
     std::vector<Problem> problems;
 };
 
@@ -20,6 +21,8 @@ Seen read_lines(std::string_view text) {
     while (auto item = reader.next()) {
         if (auto* problem = std::get_if<Problem>(&*item))
             seen.problems.push_back(*problem);
+        else if (const auto* head = std::get_if<SectionHead>(&*item))
+            seen.heads.push_back(*head);
         else
             seen.assignments.push_back(std::get<Assignment>(*item));
     }
@@ -64,7 +67,13 @@ TEST_CASE("config lines: malformed lines are problems with their place") {
          "x.conf:2: no '=' in 'mount dev yes'; write DIRECTIVE = VALUE, or '#' before a comment"sv},
         {"; comment\n"sv, "x.conf:1: no '=' in '; comment'; write DIRECTIVE = VALUE, or '#' before a comment"sv},
         {" = yes\n"sv, "x.conf:1: no directive before the '='; write DIRECTIVE = VALUE"sv},
-        {"[partition gpu]\n"sv, "x.conf:1: sections ([partition gpu]) are not supported yet"sv},
+        {"[partition gpu\n"sv,
+         "x.conf:1: no ']' at the end of '[partition gpu'; write [partition NAME], [account NAME] or [group NAME]"sv},
+        {"[partition gpu] # why\n"sv,
+         "x.conf:1: no ']' at the end of '[partition gpu] # why'; write [partition NAME], [account NAME] or [group NAME]"sv},
+        {"[partition]\n"sv, "x.conf:1: [partition] has no name; write [partition NAME], [account NAME] or [group NAME]"sv},
+        {"[]\n"sv, "x.conf:1: [] has no name; write [partition NAME], [account NAME] or [group NAME]"sv},
+        {"[group a]]\n"sv, "x.conf:1: '[' or ']' inside of [group a]]; write [partition NAME], [account NAME] or [group NAME]"sv},
         {"mount dev = y\0es\n"sv, "x.conf:1: the line holds a control character (\\x00); remove it"sv},
         {"# hides\rmount dev = no\n"sv, "x.conf:1: the line holds a control character (\\x0d); remove it"sv},
         {"mount dev = \x1b[1myes\n"sv, "x.conf:1: the line holds a control character (\\x1b); remove it"sv},
@@ -76,6 +85,15 @@ TEST_CASE("config lines: malformed lines are problems with their place") {
     REQUIRE(seen.problems.size() == 1);
     CHECK(seen.problems[0].to_string() == c.problem);
     CHECK(seen.problems[0].error().category == berth::Category::config);
+}
+
+TEST_CASE("config lines: heads of sections") {
+    const Seen seen = read_lines("a = 1\n  [ partition \tgpu ]  \r\n[group domain users]\n[x y]");
+    CHECK(seen.problems.empty());
+    REQUIRE(seen.heads.size() == 3);
+    CHECK((seen.heads[0].kind == "partition" && seen.heads[0].name == "gpu" && seen.heads[0].line == 2));
+    CHECK((seen.heads[1].kind == "group" && seen.heads[1].name == "domain users"));
+    CHECK(seen.heads[2].kind == "x");
 }
 
 TEST_CASE("config lines: reading goes on after a problem, and ends") {

@@ -211,24 +211,27 @@ TEST_CASE("plan: every mount has its mount point, in the same order, and every s
 }
 
 TEST_CASE("plan: /dev") {
-    const auto names = [](Devices devices, const HostFacts& host) {
+    const auto names = [](Devices devices, const HostFacts& host, bool devpts = true) {
         Decision decision = bare();
         decision.devices = devices;
+        decision.devpts = devpts;
         std::string text;
         for (const auto& each : effects_of<MakeDevices>(make_plan(decision, {}, {}, host))) {
             for (const auto& node : each.nodes) text += node.name + " ";
             for (const auto& link : each.links) text += link.name + ">" + link.target + " ";
+            if (each.terminals) text += "with terminals";
         }
         return text;
     };
     const std::string links = "fd>/proc/self/fd stdin>fd/0 stdout>fd/1 stderr>fd/2 ";
     const HostFacts host{{"fuse", "nvidia0"}, true, true};
     CHECK(names(Devices::image, host).empty());
-    CHECK(names(Devices::minimal, host) == "null zero random urandom tty shm " + links);
-    CHECK(names(Devices::minimal, {{"fuse"}, false, false}) == "null zero random urandom tty " + links);
+    CHECK(names(Devices::minimal, host) == "null zero random urandom tty shm " + links + "ptmx>pts/ptmx with terminals");
+    CHECK(names(Devices::minimal, {{"fuse"}, false, false}) == "null zero random urandom tty " + links + "ptmx>pts/ptmx with terminals");
     CHECK(names(Devices::host, host) ==
           "null zero random urandom tty shm full pts fuse nvidia0 " + links + "ptmx>pts/ptmx ");
     CHECK(names(Devices::host, {{}, false, false}) == "null zero random urandom tty full " + links);
+    CHECK(names(Devices::minimal, host, false) == "null zero random urandom tty shm " + links);
 }
 
 TEST_CASE("plan: fresh folders, and where the command starts") {
@@ -236,11 +239,33 @@ TEST_CASE("plan: fresh folders, and where the command starts") {
     now.job.uid = 1000;
     const Plan plan = make_plan(now.with("contain").decide(), now.image, now.job, {});
     CHECK(effects_of<MountTmpfs>(plan) ==
-          std::vector<MountTmpfs>{{"/tmp", 01777, 0, 0}, {"/var/tmp", 01777, 0, 0}, {"/home/ada", 0700, 1000, 1001}});
+          std::vector<MountTmpfs>{{"/tmp", 01777, 0, 0, 64}, {"/var/tmp", 01777, 0, 0, 64}, {"/home/ada", 0700, 1000, 1001, 64}});
+    now.with_site("memory fs type = ramfs\nsessiondir max size = 7\nmount tmp = no\n");
+    CHECK(effects_of<MountTmpfs>(make_plan(now.decide(), now.image, now.job, {})) ==
+          std::vector<MountTmpfs>{{"/home/ada", 0700, 1000, 1001, 7, config::MemoryFs::ramfs}});
+    now.with_site("");
     CHECK(effects_of<ChangeDirectory>(plan) == std::vector<ChangeDirectory>{{"/home/ada", false, "/home/ada"}});
     now.with("no-home").with("pwd", "/x");
     CHECK(effects_of<ChangeDirectory>(make_plan(now.decide(), now.image, now.job, {})) ==
           std::vector<ChangeDirectory>{{"/x", true, "/"}});
+}
+
+TEST_CASE("plan: the kernel's driver knows the loop devices that it may use") {
+    Situation now;
+    now.job.privileged = now.image.root_controlled = true;
+    now.with_site("max loop devices = 9\n");
+    const Plan plan = make_plan(now.decide(), now.image, now.job, {});
+    CHECK(effects_of<MountImage>(plan) == std::vector<MountImage>{{Driver::kernel_squashfs, 32768, 4096, 9}});
+}
+
+TEST_CASE("plan: the host's file systems lie beneath the user's mounts, and may be missing") {
+    Decision decision = bare();
+    decision.host_mounts = {"/home", "/scratch"};
+    decision.home = {DecidedHome::Kind::host, "/home/ada", "/home/ada"};
+    const Plan plan = make_plan(decision, Situation().image, job_of(kEverybody[0]), {});
+    CHECK(plan.sources == std::vector<SourceSpec>{{"/home", false}, {"/scratch", false}, {"/home/ada", true}});
+    CHECK(effects_of<Bind>(plan) ==
+          std::vector<Bind>{{0, "/home", false, false}, {1, "/scratch", false, false}, {2, "/home/ada", false, false}});
 }
 
 TEST_CASE("plan: a command makes no folder for slurmstepd, and neither does a step without a working directory") {

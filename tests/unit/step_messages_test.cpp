@@ -51,6 +51,7 @@ StepOutcome sample_outcome() {
     outcome.warnings = {"one", ""};
     outcome.facts = {"/home/ada", "/apps/a.sif"};
     outcome.scripts = {{"10-a.sh", "export A=1\n"}, {"90-b.sh", std::string("\0", 1)}};
+    outcome.option_defaults = {"no-home", "bind=/a,/b"};
     outcome.server = 12345;
     outcome.server_started = 987654321012345ULL;
     return outcome;
