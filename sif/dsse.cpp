@@ -6,10 +6,10 @@
 #include <array>
 #include <cstdint>
 
+#include "runtime/base/strict_json.hpp"
 #include "runtime/base/text.hpp"
 #include "sif/metadata.hpp"
 #include "sif/signature.hpp"
-#include "sif/signature_json.hpp"
 
 namespace berth::sif {
 namespace {
@@ -95,7 +95,7 @@ Result<Envelope> parse_envelope(std::string_view text, const std::string& what) 
     if (text.size() > kMaxSignatureSize)
         return Error{Category::image, EFBIG,
                      fmt::format("{}: {} bytes, at most {} are read", what, text.size(), kMaxSignatureSize)};
-    BERTH_TRY(const Json value, parse_strict_json(text, what + ": DSSE envelope"));
+    BERTH_TRY(const Json value, parse_strict_json(text, what + ": DSSE envelope", Category::image));
     BERTH_CHECK(check_members(value, {"payloadType", "payload", "signatures"}, what));
     BERTH_TRY(const std::string type, text_member(value, "payloadType", what));
     if (type != kMetadataType)

@@ -5,8 +5,8 @@
 #include <cstring>
 
 #include "runtime/base/checked.hpp"
+#include "runtime/base/strict_json.hpp"
 #include "sif/digest.hpp"
-#include "sif/signature_json.hpp"
 
 namespace berth::sif {
 namespace {
@@ -63,7 +63,7 @@ Result<LazyRoot> parse_lazy_root(std::string_view text, const std::string& what)
     if (text.size() > kMaxLazyRootSize)
         return Error{Category::image, EFBIG,
                      fmt::format("{}: {} bytes, at most {} are read", what, text.size(), kMaxLazyRootSize)};
-    BERTH_TRY(const Json value, parse_strict_json(text, what));
+    BERTH_TRY(const Json value, parse_strict_json(text, what, Category::image));
     if (!value.is_object()) return Error{Category::image, 0, what + ": expected a JSON object"};
     // First, and alone: what else another version has is not known.
     if (value.contains("version")) {

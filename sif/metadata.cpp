@@ -8,10 +8,10 @@
 #include <set>
 
 #include "runtime/base/checked.hpp"
+#include "runtime/base/strict_json.hpp"
 #include "runtime/base/text.hpp"
 #include "sif/image.hpp"
 #include "sif/openpgp_cleartext.hpp"
-#include "sif/signature_json.hpp"
 
 namespace berth::sif {
 namespace {
@@ -101,7 +101,7 @@ Result<SignedMetadata> parse_metadata(std::string_view text, const std::string& 
     if (text.size() > kMaxMetadataSize)
         return Error{Category::image, EFBIG,
                      fmt::format("{}: {} bytes, at most {} are read", what, text.size(), kMaxMetadataSize)};
-    BERTH_TRY(const Json value, parse_strict_json(text, what));
+    BERTH_TRY(const Json value, parse_strict_json(text, what, Category::image));
     if (value.is_object() && value.contains("version") && value["version"] != Json(1))
         return Error{Category::unsupported, 0, what + ": its version is not 1, the only one this program knows"};
     SignedMetadata metadata;

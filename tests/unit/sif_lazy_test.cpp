@@ -398,7 +398,7 @@ TEST_CASE("hash tree: signing over what is there") {
                Contains("objects 4 and 5 is not that of the partition as it is now; remove both (`berth sif del ID`)"));
     CHECK_THAT(why_not(flipped(image, object_in(image, kTree).offset + 4100)), Contains("remove both"));
     const Descriptor root = object_in(image, kRoot);
-    CHECK_THAT(why_not(flipped(image, root.offset)), Contains("object 5: not valid JSON; remove the old hash tree"));
+    CHECK_THAT(why_not(flipped(image, root.offset)), Contains("object 5: not valid JSON (line 1); remove the old hash tree"));
     CHECK_THAT(why_not(flipped(image, root.offset + root.size - 5)), Contains("remove both"));
 }
 
