@@ -25,7 +25,7 @@ Status confine(const std::pair<uid_t, gid_t>& account, const std::vector<int>& k
     BERTH_CHECK(become({account.first, account.second, {}}));
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != owner) return Error{Category::system, ESRCH, "the owner is gone"};
-    if (const int rc = drop_capabilities(); rc != 0) return errno_error("cannot drop capabilities", rc);
+    if (const int rc = limit_capabilities(0); rc != 0) return errno_error("cannot drop capabilities", rc);
     if (const int rc = set_no_new_privileges(); rc != 0) return errno_error("no_new_privs", rc);
     return confine_reader();
 }

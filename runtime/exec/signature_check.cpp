@@ -39,7 +39,7 @@ Status separate(pid_t owner) {
 Status settle(const std::pair<uid_t, gid_t>& account) {
     BERTH_CHECK(become({account.first, account.second, {}}));
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (const int rc = drop_capabilities(); rc != 0) return errno_error("cannot drop capabilities", rc);
+    if (const int rc = limit_capabilities(0); rc != 0) return errno_error("cannot drop capabilities", rc);
     if (const int rc = set_no_new_privileges(); rc != 0) return errno_error("no_new_privs", rc);
     if (!limit(RLIMIT_CPU, kCpuSeconds) || !limit(RLIMIT_FSIZE, kFileBytes) || !limit(RLIMIT_CORE, 0)) return errno_error("setrlimit");
     return {};
