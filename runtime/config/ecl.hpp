@@ -28,9 +28,9 @@ struct EclGroup {
     std::string folder;             ///< absolute and normal, not resolved; "": every folder that no other group names
     bool recursive = false;         ///< the folders beneath it too; Berth's own
     std::vector<std::string> keys;  ///< fingerprints of primary keys: 40 or 64 upper-case hex digits
+    Origin origin{};                ///< of the line [[execgroup]]
     /// Names of the only options that a user may give with an image that the group admits; nothing: any. Berth's own.
     std::optional<std::vector<std::string>> options{};
-    Origin origin{};  ///< of the line [[execgroup]]
 
     bool operator==(const EclGroup&) const = default;
 };

@@ -32,6 +32,13 @@ Found verdicts(const Reading& reading) {
     return found;
 }
 
+bool says_something(std::string_view line) {
+    constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+    if (line.starts_with(kByteOrderMark)) line.remove_prefix(kByteOrderMark.size());
+    line = trim(line);
+    return !line.empty() && !line.starts_with('#');
+}
+
 }  // namespace
 
 const char* to_string(Verdict verdict) noexcept {
@@ -56,8 +63,11 @@ Result<Import> import_conf(std::string_view text, const std::string& file) {
     Import result;
     unsigned number = 0;
     for (std::string& line : split(text, '\n')) {
-        const auto at = found.find(++number);
-        if (at != found.end()) {
+        ++number;
+        // What was read and is nowhere stands below a head that is wrong: without the head it would hold for every job.
+        if (says_something(line) && !found.contains(number))
+            found[number] = {number, "", Verdict::refused, "it belongs to the section above, which is refused"};
+        if (const auto at = found.find(number); at != found.end()) {
             ImportedLine& imported = at->second;
             imported.text = trim(line);
             // What is shown of it has no control characters, which not even a comment may hold.

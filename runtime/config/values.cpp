@@ -47,7 +47,7 @@ bool is_account(std::string_view text) noexcept {
 bool is_option(std::string_view text) noexcept {
     const std::string_view name = text.substr(0, text.find('='));
     const auto usable = [](char c) { return (c >= 'a' && c <= 'z') || is_digit(c) || c == '-'; };
-    return text.empty() || (!name.empty() && std::ranges::all_of(name, usable));
+    return text.empty() || (!name.empty() && name.front() != '-' && std::ranges::all_of(name, usable));
 }
 
 bool is_valid_entry(ValueType type, const std::string& entry) {

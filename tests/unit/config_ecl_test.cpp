@@ -117,6 +117,15 @@ TEST_CASE("ecl: spellings of a fingerprint") {
     }
 }
 
+TEST_CASE("ecl: the options of a group, none and any are three things") {
+    using Names = std::vector<std::string>;
+    CHECK_FALSE(good(group(kMode + kKeys)).groups[0].options);
+    CHECK(good(group(kMode + kKeys + "options = []\n")).groups[0].options == Names{});
+    CHECK(good(group(kMode + kKeys + "options = [\"bind\", \"pwd\"]\n")).groups[0].options == Names{"bind", "pwd"});
+    for (const std::string wrong : {"options = \"bind\"\n", "options = [1]\n", "options = [\"\"]\n"})
+        CHECK_THAT(parse_ecl(group(kMode + kKeys + wrong), kFile).error().message, Contains(kFile + ":5: options must "));
+}
+
 TEST_CASE("ecl: everything else is refused, with its line") {
     struct Case {
         std::string text;

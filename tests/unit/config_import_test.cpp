@@ -100,6 +100,11 @@ TEST_CASE("import: sections of a berth.conf, and what is no such file") {
     const Import import = imported("[group staff]\nmount home = no\n");
     CHECK(import.accepted());
     CHECK(import.lines[0].verdict == Verdict::differs);
+    const Import queue = imported("[queue gpu]\nmount home = no\n[group staff]\nmount tmp = no\n");
+    REQUIRE(queue.lines.size() == 4);
+    CHECK(queue.lines[1].verdict == Verdict::refused);
+    CHECK(parse(queue.berth_conf, "x")->mount_home.value);
+    CHECK_FALSE(for_job(*parse_file(queue.berth_conf, "x"), {false, {}, {}, {"staff"}}).mount_tmp.value);
     std::string nonsense;
     for (int i = 0; i < 200; ++i) nonsense += "nonsense\n";
     CHECK_FALSE(import_conf(nonsense, "x").ok());

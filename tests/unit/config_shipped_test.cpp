@@ -8,7 +8,6 @@
 
 using namespace berth;
 using namespace berth::config;
-using Catch::Matchers::Contains;
 
 namespace {
 
@@ -42,5 +41,7 @@ TEST_CASE("shipped berth.conf: sets every directive in effect, to its default") 
 }
 
 TEST_CASE("configuration page: has the table of `berth config list --markdown`") {
-    CHECK_THAT(source_file("docs/configuration.md"), Contains("\n" + directives_markdown() + "\n"));
+    INFO("to mend it: berth config list --markdown");
+    const bool agrees = source_file("docs/configuration.md").find("\n" + directives_markdown() + "\n") != std::string::npos;
+    CHECK(agrees);
 }

@@ -39,8 +39,8 @@ TEST_CASE("decision: each directive that keeps the kernel from an image does so 
             CHECK_FALSE(decision.refusal);
             CHECK(decision.driver == (who.privileged ? Driver::fuse : Driver::fuse_as_user));
             if (who.privileged) CHECK_THAT(rulings_on(decision, "image driver"), Contains("[" + rule_at(2, line) + "]"));
-            now.with_site(line + "\nallow kernel mount = always\n" );
             if (line.starts_with("allow kernel mount")) continue;
+            now.with_site(line + "\nallow kernel mount = always\n");
             CHECK(now.decide().driver != Driver::kernel_squashfs);  // they only ever forbid more
         }
     }
@@ -139,10 +139,10 @@ TEST_CASE("decision: the options of an execgroup are all that a user may give wi
         }
         now.request.given = {"image", "explain"};
         CHECK_FALSE(now.decide().refusal);
-        const Decision wrong = now.with_ecl(list("options = [\"bimd\"]\n")).decide();
+        const Decision wrong = now.with_ecl(list("options = [\"bindd\"]\n")).decide();
         REQUIRE(wrong.refusal);
         CHECK(wrong.refusal->category == Category::config);
-        CHECK_THAT(wrong.refusal->message, Contains("there is no option 'bimd'; did you mean 'bind'?"));
+        CHECK_THAT(wrong.refusal->message, Contains("there is no option 'bindd'; did you mean 'bind'?"));
     }
 }
 

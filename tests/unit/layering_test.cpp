@@ -126,7 +126,9 @@ std::vector<Word> words_of(std::string_view code) {
 bool matches(const Word& word, std::string_view pattern) {
     const std::string_view plain =
         word.name.starts_with("::") ? std::string_view(word.name).substr(2) : std::string_view(word.name);
-    if (pattern.ends_with('*')) return plain.starts_with(pattern.substr(0, pattern.size() - 1));
+    // Of a library, its functions (a directive may be called "seccomp profile"); of a header of the kernel's, its constants.
+    const bool functions = pattern.front() >= 'a';
+    if (pattern.ends_with('*')) return (word.called || !functions) && plain.starts_with(pattern.substr(0, pattern.size() - 1));
     if (pattern.starts_with("SYS_")) return plain == pattern;
     if (!word.called) return false;
     return pattern.starts_with("::") ? word.name == pattern : plain == pattern;

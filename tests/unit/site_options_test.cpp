@@ -60,17 +60,17 @@ TEST_CASE("site options: a default that nobody could give names its line") {
 
 TEST_CASE("site options: the check sees sections and execution control lists") {
     CHECK(option_problems(file_of("option deny = bind, home\n[group g]\noption deny = env\noption default =\n")).empty());
-    const auto problems = option_problems(file_of("option deny = bind, hmoe\n[group g]\noption deny = zzzzzz\noption default = contain=1\n"));
+    const auto problems = option_problems(file_of("option deny = bind, hom\n[group g]\noption deny = zzzzzz\noption default = contain=1\n"));
     REQUIRE(problems.size() == 3);
-    CHECK(problems[0].to_string() == "conf:1: option deny: there is no option 'hmoe'; did you mean 'home'?");
+    CHECK(problems[0].to_string() == "conf:1: option deny: there is no option 'hom'; did you mean 'home'?");
     CHECK(problems[1].to_string() == "conf:3: option deny: there is no option 'zzzzzz' (berth options lists them)");
     CHECK(problems[2].where.line == 4);
     config::Ecl ecl;
     ecl.groups.resize(2);
     ecl.groups[0].options = {"bind"};
     CHECK(option_problems(ecl).empty());
-    ecl.groups[1].options = {"bind", "image", "bnid"};
+    ecl.groups[1].options = {"bind", "image", "bindd"};
     ecl.groups[1].origin = {"ecl.toml", 7};
     REQUIRE(option_problems(ecl).size() == 1);
-    CHECK(option_problems(ecl)[0].to_string() == "ecl.toml:7: options: there is no option 'bnid'; did you mean 'bind'?");
+    CHECK(option_problems(ecl)[0].to_string() == "ecl.toml:7: options: there is no option 'bindd'; did you mean 'bind'?");
 }
