@@ -9,7 +9,7 @@
 namespace berth {
 
 /// How deep arrays and objects may be nested. What Berth reads needs five levels at most.
-inline constexpr int kMaxJsonDepth = 8;
+inline constexpr std::size_t kMaxJsonDepth = 8;
 
 /// Parses one JSON value with nothing but blanks around it. Refused besides what is no JSON: more than kMaxJsonDepth
 /// levels, and two members of one name, which two readers could understand differently.

@@ -12,7 +12,13 @@ constexpr std::size_t kShown = 64;
 }  // namespace
 
 Error JsonPlace::error(const std::string& what) const {
-    return Error{Category::config, 0, printable(*file_, 4096) + ": " + (path_.empty() ? "" : path_ + ": ") + what};
+    std::string path;
+    for (const Step& step : std::span(steps_).first(depth_))
+        if (step.key == nullptr)
+            path += "[" + std::to_string(step.index) + "]";
+        else
+            path += (path.empty() ? "" : ".") + std::string(step.key);
+    return Error{Category::config, 0, printable(*file_, 4096) + ": " + (path.empty() ? "" : path + ": ") + what};
 }
 
 Error JsonPlace::unknown(std::string_view word, const std::string& what,
@@ -29,10 +35,17 @@ Status JsonPlace::object(std::span<const std::string_view> keys) const {
     return {};
 }
 
+JsonPlace JsonPlace::inner(const nlohmann::json& value, Step step) const {
+    JsonPlace place = *this;
+    place.value_ = &value;
+    place.steps_.at(place.depth_++) = step;
+    return place;
+}
+
 JsonPlace JsonPlace::member(const char* key) const {
     static const nlohmann::json nothing;
     const auto found = value_->find(key);
-    return {found == value_->end() ? nothing : *found, *file_, path_.empty() ? key : path_ + "." + key};
+    return inner(found == value_->end() ? nothing : *found, {key, 0});
 }
 
 Result<std::vector<JsonPlace>> JsonPlace::elements() const {
@@ -40,8 +53,7 @@ Result<std::vector<JsonPlace>> JsonPlace::elements() const {
     if (!has_value()) return list;
     if (!value_->is_array()) return error("must be a list: […]");
     list.reserve(value_->size());
-    for (const auto& each : *value_)
-        list.emplace_back(each, *file_, path_ + "[" + std::to_string(list.size()) + "]");
+    for (const auto& each : *value_) list.push_back(inner(each, {nullptr, list.size()}));
     return list;
 }
 

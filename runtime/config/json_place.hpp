@@ -1,6 +1,7 @@
 // Reading parsed JSON strictly: every error names the file and the place in it ("syscalls[3].action").
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <span>
@@ -9,14 +10,14 @@
 #include <vector>
 
 #include "runtime/base/result.hpp"
+#include "runtime/base/strict_json.hpp"
 
 namespace berth::config {
 
-/// A value within a parsed file, with its place. Refers to both; does not outlive them.
+/// A value of what parse_strict_json() read, with its place. Refers to that and to the file's name; outlives neither.
 class JsonPlace {
 public:
-    JsonPlace(const nlohmann::json& value, const std::string& file, std::string path = "")
-        : value_(&value), file_(&file), path_(std::move(path)) {}
+    JsonPlace(const nlohmann::json& value, const std::string& file) : value_(&value), file_(&file) {}
 
     /// "FILE: PATH: WHAT", Category::config.
     [[nodiscard]] Error error(const std::string& what) const;
@@ -28,7 +29,7 @@ public:
     /// Whether this is an object with members of these names only.
     [[nodiscard]] Status object(std::span<const std::string_view> keys) const;
 
-    /// The member of that name of an object. None, and null, have no value: has_value().
+    /// The member of that name (a literal) of an object. None, and null, have no value: has_value().
     [[nodiscard]] JsonPlace member(const char* key) const;
     [[nodiscard]] bool has_value() const noexcept { return !value_->is_null(); }
 
@@ -40,9 +41,17 @@ public:
     [[nodiscard]] Result<std::uint64_t> number(std::uint64_t limit) const;
 
 private:
+    /// One step of the path: a member, or an element. The text is only made for an error.
+    struct Step {
+        const char* key = nullptr;
+        std::size_t index = 0;
+    };
+    [[nodiscard]] JsonPlace inner(const nlohmann::json& value, Step step) const;
+
     const nlohmann::json* value_;
     const std::string* file_;
-    std::string path_;
+    std::array<Step, kMaxJsonDepth + 1> steps_{};
+    std::size_t depth_ = 0;
 };
 
 }  // namespace berth::config
