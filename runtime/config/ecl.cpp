@@ -26,8 +26,32 @@ constexpr std::size_t kShown = 96;
 /// Keys of thousands of parts nest as deep, and toml++ takes them apart by recursion.
 constexpr std::size_t kLongestLine = 4096;
 constexpr std::array<EclMode, 3> kModes = {EclMode::whitelist, EclMode::whitestrict, EclMode::blacklist};
-constexpr std::array<std::string_view, 3> kTopKeys = {"activated", "execgroup", "legacyinsecure"};
-constexpr std::array<std::string_view, 6> kGroupKeys = {"dirpath", "keyfp", "mode", "options", "recursive", "tagname"};
+constexpr bool kTop = false;
+constexpr bool kGroup = true;
+constexpr auto kKeys = std::to_array<EclKey>({
+    {"activated", kTop, "true or false", "Whether the list is in effect. Must stand at the top of the file when there are groups."},
+    {"legacyinsecure", kTop, "false", "Whether signatures of the legacy form count. They are not supported: true is refused."},
+    {"execgroup", kTop, "a list of groups", "A group, a folder with the keys for it, begins with a line [[execgroup]]."},
+    {"tagname", kGroup, "a text", "The group's name in messages."},
+    {"mode", kGroup, "whitelist, whitestrict or blacklist",
+     "whitelist: one of the keys has signed the image. whitestrict: each of them has. blacklist: none of them has, and another key "
+     "that the site knows has."},
+    {"dirpath", kGroup, "an absolute path without '..'",
+     "The folder in which the image itself lies. Left out or empty: every folder that no other group names. Symbolic links in it are "
+     "resolved where every part is root's."},
+    {"recursive", kGroup, "true or false", "The folders beneath dirpath, too; the deepest group that holds decides. Not set: false."},
+    {"keyfp", kGroup, "a list of fingerprints in quotes",
+     "The primary keys, each with 40 or 64 hex digits; blanks, lower case and 0x are allowed."},
+    {"options", kGroup, "a list of options in quotes",
+     "The only runtime options that may be given with images that this group lets run. Not set: any."},
+});
+
+std::vector<std::string_view> names_of(bool in_group) {
+    std::vector<std::string_view> names;
+    for (const EclKey& key : kKeys)
+        if (key.in_group == in_group) names.push_back(key.name);
+    return names;
+}
 
 bool is_control(char c) noexcept {
     const auto byte = static_cast<unsigned char>(c);
@@ -104,7 +128,7 @@ public:
     Interpreter(const std::string& file, EclReading& reading) : file_(file), reading_(reading) {}
 
     void read(const toml::table& top) {
-        refuse_unknown(top, kTopKeys, "");
+        refuse_unknown(top, kTop, "");
         if (const toml::node* node = top.get("activated"))
             reading_.ecl.activated = {boolean(*node, "activated"), origin(*node)};
         if (const toml::node* node = top.get("legacyinsecure"); node != nullptr && boolean(*node, "legacyinsecure"))
@@ -126,7 +150,8 @@ private:
         reading_.problems.push_back({origin(node), std::move(message)});
     }
 
-    void refuse_unknown(const toml::table& table, std::span<const std::string_view> known, const std::string& where) {
+    void refuse_unknown(const toml::table& table, bool in_group, const std::string& where) {
+        const auto known = names_of(in_group);
         for (const auto& [key, node] : table) {
             const std::string_view name = key.str();
             if (std::ranges::count(known, name) > 0) continue;
@@ -163,7 +188,7 @@ private:
     }
 
     void read_group(const toml::table& table) {
-        refuse_unknown(table, kGroupKeys, " in a group");
+        refuse_unknown(table, kGroup, " in a group");
         EclGroup group;
         group.origin = origin(table);
         group.tag = text(table, "tagname");
@@ -256,6 +281,10 @@ const char* to_string(EclMode mode) noexcept {
         case EclMode::blacklist: return "blacklist";
     }
     return "?";
+}
+
+std::span<const EclKey> ecl_keys() noexcept {
+    return kKeys;
 }
 
 EclReading read_ecl(std::string_view text, const std::string& file) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,17 @@ enum class EclMode {
 
 /// The word of the file: "whitelist", …
 [[nodiscard]] const char* to_string(EclMode mode) noexcept;
+
+/// One key that the file may have.
+struct EclKey {
+    std::string_view name;
+    bool in_group;  ///< of an [[execgroup]], not of the file
+    std::string_view type;
+    std::string_view meaning;  ///< one or more sentences
+};
+
+/// Every key, in the order in which documents list them; any other is a problem.
+[[nodiscard]] std::span<const EclKey> ecl_keys() noexcept;
 
 /// One [[execgroup]].
 struct EclGroup {
