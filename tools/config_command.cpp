@@ -18,6 +18,7 @@
 #include "runtime/config/trusted_file.hpp"
 #include "runtime/policy/site_options.hpp"
 #include "tools/commands.hpp"
+#include "tools/config_meaning.hpp"
 
 namespace berth::tools {
 namespace {
@@ -124,6 +125,10 @@ std::string sections_text(const config::SiteFile& file) {
     return text;
 }
 
+bool concern(const std::vector<Problem>& problems, const std::string& file) {
+    return std::ranges::any_of(problems, [&](const Problem& problem) { return problem.where.file == file; });
+}
+
 int check(const Arguments& arguments) {
     Reading reading = read_site_file(arguments.file);
     add(reading.problems, option_problems(reading.file));
@@ -137,6 +142,10 @@ int check(const Arguments& arguments) {
     if (ecl) problems.insert(problems.end(), ecl->problems.begin(), ecl->problems.end());
     if (capabilities)
         problems.insert(problems.end(), capabilities->problems.begin(), capabilities->problems.end());
+    // Of files that cannot be read, nothing can be said.
+    Meaning meaning;
+    if (problems.empty()) meaning = examine_meaning({reading.config, ecl ? ecl->ecl : Ecl{}, {}, {}}, arguments.file);
+    problems.insert(problems.end(), meaning.problems.begin(), meaning.problems.end());
     if (arguments.json) {
         Json json{{"file", arguments.file}, {"ok", problems.empty()}, {"directives_set", directives_set(reading)}, {"sections", reading.file.sections.size()}};
         if (ecl) json["ecl"] = {{"file", ecl_file}, {"activated", ecl->ecl.activated.value}, {"groups", ecl->ecl.groups.size()}};
@@ -145,15 +154,17 @@ int check(const Arguments& arguments) {
                                     {"users", capabilities->grants.users.size()},
                                     {"groups", capabilities->grants.groups.size()}};
         json["problems"] = problems_json(problems);
+        json["notes"] = problems_json(meaning.notes);
         print_json(json);
         return problems.empty() ? 0 : kFailure;
     }
     for (const Problem& problem : problems) fmt::print("{}\n", problem.to_string());
-    if (reading.problems.empty())
+    for (const Problem& note : meaning.notes) fmt::print("{}: note: {}\n", note.where.to_string(), note.message);
+    if (!concern(problems, arguments.file))
         fmt::print("{}: ok ({} directives set{})\n", Origin{arguments.file, 0}.to_string(), directives_set(reading),
                    sections_text(reading.file));
-    if (ecl && ecl->problems.empty()) fmt::print("{}: ok ({})\n", Origin{ecl_file, 0}.to_string(), summary(ecl->ecl));
-    if (capabilities && capabilities->problems.empty())
+    if (ecl && !concern(problems, ecl_file)) fmt::print("{}: ok ({})\n", Origin{ecl_file, 0}.to_string(), summary(ecl->ecl));
+    if (capabilities && !concern(problems, capability_file))
         fmt::print("{}: ok ({})\n", Origin{capability_file, 0}.to_string(), summary(capabilities->grants));
     return problems.empty() ? 0 : kFailure;
 }

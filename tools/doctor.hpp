@@ -1,7 +1,9 @@
-// What `berth doctor` finds out: plain data, gathered by the two files beside the command's own.
+// What `berth doctor` finds out: plain data, gathered by one table of checks.
 #pragma once
 
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace berth::tools {
@@ -11,15 +13,30 @@ enum class Health { ok, warn, fail };
 /// One line of the report.
 struct Finding {
     Health health = Health::ok;
-    std::string subject;  ///< "user namespaces"
-    std::string detail;   ///< what was found
-    std::string remedy;   ///< what to do about it; empty when nothing is needed
+    std::string subject;    ///< "file system overlay"
+    std::string detail;     ///< what was found
+    std::string remedy;     ///< what to do about it; empty when nothing is needed
+    std::string check{};    ///< Check::name of the check that found it; filled in by examine()
 };
 
-/// Kernel, devices, file systems, cgroups, security modules, GPUs, and this installation with its configuration.
-[[nodiscard]] std::vector<Finding> examine_node(const std::string& berth_conf);
+/// Which node, and which of its configurations, is looked at.
+struct Surroundings {
+    std::string berth_conf;
+    std::string slurm_folder{};  ///< of slurm.conf and plugstack.conf; empty: $SLURM_CONF's, or /etc/slurm
+    std::string root{};          ///< stands before the paths in /proc, /sys, /dev and of settings that are only read; for tests
+};
 
-/// Slurm, munge and the plugin. `folder`: of slurm.conf and plugstack.conf; empty: $SLURM_CONF's, or /etc/slurm.
-[[nodiscard]] std::vector<Finding> examine_slurm(const std::string& folder);
+/// One thing that is looked at. Changes nothing; needs no privilege, though root sees more.
+struct Check {
+    std::string_view name;      ///< "file systems"
+    std::string_view looks_at;  ///< one or two sentences, for berth-doctor(1)
+    std::vector<Finding> (*examine)(const Surroundings&);
+};
+
+/// Every check, in the order of the report.
+[[nodiscard]] std::span<const Check> doctor_checks() noexcept;
+
+/// Carries out all of them. Bounded in time: no check waits longer than ten seconds for a program.
+[[nodiscard]] std::vector<Finding> examine(const Surroundings& node);
 
 }  // namespace berth::tools

@@ -17,8 +17,7 @@ namespace {
 constexpr int kUnhealthy = 1;  // as health check programs have it
 
 struct Arguments {
-    std::string berth_conf = install_paths().sysconf + "/berth.conf";
-    std::string slurm_folder;
+    Surroundings node{install_paths().sysconf + "/berth.conf"};
     bool json = false;
     bool quiet = false;
 };
@@ -43,14 +42,13 @@ void print_text(const std::vector<Finding>& findings, bool quiet) {
 void print_json(const std::vector<Finding>& findings, bool healthy) {
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
     for (const Finding& finding : findings)
-        list.push_back({{"health", name_of(finding.health)}, {"subject", finding.subject}, {"detail", finding.detail}, {"remedy", finding.remedy}});
+        list.push_back({{"check", finding.check}, {"health", name_of(finding.health)}, {"subject", finding.subject}, {"detail", finding.detail}, {"remedy", finding.remedy}});
     const nlohmann::ordered_json report{{"healthy", healthy}, {"findings", std::move(list)}};
     fmt::print("{}\n", report.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 
-int examine(const Arguments& arguments) {
-    auto findings = examine_node(arguments.berth_conf);
-    for (auto& finding : examine_slurm(arguments.slurm_folder)) findings.push_back(std::move(finding));
+int report(const Arguments& arguments) {
+    const auto findings = examine(arguments.node);
     const bool healthy = std::ranges::none_of(findings, [](const Finding& finding) { return finding.health == Health::fail; });
     if (arguments.json)
         print_json(findings, healthy);
@@ -64,12 +62,12 @@ int examine(const Arguments& arguments) {
 void add_doctor_command(CLI::App& app, int& status) {
     const auto arguments = std::make_shared<Arguments>();
     CLI::App* const command = app.add_subcommand("doctor", "Tell whether this node can run containers, and what to do where it cannot");
-    command->add_option("--config", arguments->berth_conf, "the berth.conf to look at");
-    command->add_option("--slurm-conf-dir", arguments->slurm_folder, "the folder of slurm.conf and plugstack.conf (default: that of $SLURM_CONF, or /etc/slurm)");
+    command->add_option("--config", arguments->node.berth_conf, "the berth.conf to look at");
+    command->add_option("--slurm-conf-dir", arguments->node.slurm_folder, "the folder of slurm.conf and plugstack.conf (default: that of $SLURM_CONF, or /etc/slurm)");
     command->add_flag("-q,--quiet", arguments->quiet, "print failures only; for Slurm's HealthCheckProgram");
     command->add_flag("-j,--json", arguments->json, "print JSON");
     command->footer("Ends with 0 when nothing failed, else with 1.");
-    command->callback([arguments, &status] { status = examine(*arguments); });
+    command->callback([arguments, &status] { status = report(*arguments); });
 }
 
 }  // namespace berth::tools

@@ -1,21 +1,17 @@
 // Slurm on this node, for berth doctor.
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <glob.h>
-#include <unistd.h>
 
-#include <array>
-#include <cctype>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <optional>
 
-#include "runtime/base/child.hpp"
 #include "runtime/base/io.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/config/trusted_file.hpp"
-#include "tools/doctor.hpp"
+#include "tools/doctor_checks.hpp"
+#include "tools/program_output.hpp"
 
 namespace berth::tools {
 namespace {
@@ -25,20 +21,21 @@ constexpr std::size_t kMaxFile = 1U << 20;
 constexpr std::size_t kMaxPlugin = 64U << 20;
 constexpr int kMaxIncludes = 8;  // deep
 
-/// What a command of the shell's prints; nothing when it fails.
-std::optional<std::string> output_of(const std::string& command) {
-    std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return std::nullopt;
-    const UniqueFd reading(ends[0]);
-    UniqueFd writing(ends[1]);
-    auto child = Child::spawn("/bin/sh", {"-c", "PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin; { " + command + "; } >&3"}, {writing.get()});
-    writing.reset();
-    if (!child) return std::nullopt;
-    const auto status = child->wait(kTime);
-    if (!status || *status != 0) return std::nullopt;
-    auto text = read_all(reading.get(), 1U << 16, command);
+/// The first line that a command of the shell's prints; nothing when it fails.
+std::optional<std::string> line_of(const std::string& command) {
+    const auto text = program_output("/bin/sh", {"-c", "PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin; " + command}, kTime);
     if (!text) return std::nullopt;
     return std::string(trim(split(*text, '\n').front()));
+}
+
+/// The release of the Slurm that is installed; nothing where none is. Asked for once.
+const std::optional<std::string>& slurm_release() {
+    static const auto release = [] {
+        auto line = line_of("slurmd -V 2>/dev/null || srun -V");
+        if (line && line->starts_with("slurm")) line->erase(0, line->find(' ') + 1);
+        return line;
+    }();
+    return release;
 }
 
 /// A line of plugstack.conf that loads our plugin.
@@ -48,23 +45,13 @@ struct PluginLine {
     bool required = false;
 };
 
-std::vector<std::string> words_of(const std::string& line) {
-    std::vector<std::string> words;
-    for (auto& word : split(std::string(trim(line.substr(0, line.find('#')))), ' '))
-        if (!trim(word).empty()) words.emplace_back(trim(word));
-    return words;
-}
-
 void read_plugstack(const std::string& file, int depth, std::vector<PluginLine>& found) {
     const auto text = read_file(file, kMaxFile);
     if (!text || depth > kMaxIncludes) return;
     unsigned number = 0;
     for (const auto& line : split(*text, '\n')) {
         ++number;
-        std::string spaced = line;
-        for (char& c : spaced)
-            if (c == '\t') c = ' ';
-        const auto words = words_of(spaced);
+        const auto words = words_of(line.substr(0, line.find('#')));
         if (words.size() > 1 && words[0] == "include") {
             glob_t matches{};
             const std::string pattern = words[1].starts_with('/') ? words[1] : std::filesystem::path(file).parent_path().string() + "/" + words[1];
@@ -112,55 +99,62 @@ std::vector<Finding> examine_plugin(const PluginLine& line, const std::optional<
     return findings;
 }
 
-std::string folder_of(const std::string& folder) {
-    if (!folder.empty()) return folder;
+/// Where slurm.conf says that it is, or beside it.
+std::string plugstack_of(const Surroundings& node) {
+    const std::string folder = slurm_folder(node);
+    return slurm_setting(node, folder + "/slurm.conf", "PlugStackConfig").value_or(folder + "/plugstack.conf");
+}
+
+}  // namespace
+
+std::string slurm_folder(const Surroundings& node) {
+    if (!node.slurm_folder.empty()) return node.slurm_folder;
     const char* const conf = std::getenv("SLURM_CONF");
     if (conf != nullptr && conf[0] == '/') return std::filesystem::path(conf).parent_path().string();
     return "/etc/slurm";
 }
 
-/// Where slurm.conf says that it is, or beside it.
-std::string plugstack_of(const std::string& folder) {
-    const auto text = read_file(folder + "/slurm.conf", kMaxFile);
-    constexpr std::string_view kKey = "plugstackconfig=";
-    for (const auto& line : text ? split(*text, '\n') : std::vector<std::string>{}) {
-        std::string lower(trim(line));
-        for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-        if (lower.starts_with(kKey)) return std::string(trim(trim(line).substr(kKey.size())));
+std::optional<std::string> slurm_setting(const Surroundings& node, const std::string& file, std::string_view name) {
+    for (const auto& line : split(text_of(node, file), '\n')) {
+        const std::string setting = line.substr(0, line.find('#'));
+        const auto equals = setting.find('=');
+        if (equals != std::string::npos && lower(trim(setting.substr(0, equals))) == lower(name))
+            return std::string(trim(setting.substr(equals + 1)));
     }
-    return folder + "/plugstack.conf";
+    return std::nullopt;
 }
 
-Finding munge() {
-    if (output_of("munge -n | unmunge >/dev/null && echo ok")) return {Health::ok, "munge", "answers", ""};
-    return {Health::fail, "munge", "does not answer", "start munged; Slurm knows nobody without it"};
+std::vector<Finding> examine_slurm(const Surroundings&) {
+    if (slurm_release()) return {{Health::ok, "Slurm", *slurm_release(), ""}};
+    return {{Health::warn, "Slurm", "neither slurmd nor srun is installed: only the command `berth` can be used here",
+             "install Slurm where steps are to run, and berth beside it"}};
 }
 
-}  // namespace
+std::vector<Finding> examine_munge(const Surroundings&) {
+    if (!slurm_release()) return {};
+    if (line_of("munge -n | unmunge >/dev/null && echo ok")) return {{Health::ok, "munge", "answers", ""}};
+    return {{Health::fail, "munge", "does not answer", "start munged; Slurm knows nobody without it"}};
+}
 
-std::vector<Finding> examine_slurm(const std::string& folder) {
-    std::vector<Finding> findings;
-    const auto daemon = output_of("slurmd -V 2>/dev/null || srun -V");
-    if (!daemon) {
-        findings.push_back({Health::warn, "Slurm", "neither slurmd nor srun is installed: only the command `berth` can be used here", ""});
-        return findings;
-    }
-    const std::string release = daemon->starts_with("slurm") ? daemon->substr(daemon->find(' ') + 1) : *daemon;
-    findings.push_back({Health::ok, "Slurm", release, ""});
-    findings.push_back(munge());
-    const std::string place = folder_of(folder);
+std::vector<Finding> examine_plugstack(const Surroundings& node) {
+    if (!slurm_release()) return {};
+    const std::string plugstack = plugstack_of(node);
     std::vector<PluginLine> lines;
-    const std::string plugstack = plugstack_of(place);
     read_plugstack(plugstack, 0, lines);
+    std::vector<Finding> findings;
     if (lines.empty())
         findings.push_back({Health::fail, "plugstack.conf", plugstack + " loads no berth_spank.so: --container is unknown to srun", "add a line: required LIBDIR/berth_spank.so"});
     if (lines.size() > 1)
         findings.push_back({Health::fail, "plugstack.conf", lines[0].where + " and " + lines[1].where + " both load the plugin", "leave one of the lines"});
     for (const auto& line : lines)
-        for (auto& finding : examine_plugin(line, release)) findings.push_back(std::move(finding));
-    if (::access((place + "/oci.conf").c_str(), F_OK) == 0)
-        findings.push_back({Health::fail, "oci.conf", place + "/oci.conf gives --container to Slurm's own OCI support; Berth refuses such steps", "remove it, or do without Berth on this node"});
+        for (auto& finding : examine_plugin(line, slurm_release())) findings.push_back(std::move(finding));
     return findings;
+}
+
+std::vector<Finding> examine_oci_conf(const Surroundings& node) {
+    const std::string file = slurm_folder(node) + "/oci.conf";
+    if (!slurm_release() || !exists(node, file)) return {};
+    return {{Health::fail, "oci.conf", file + " gives --container to Slurm's own OCI support; Berth refuses such steps", "remove it, or do without Berth on this node"}};
 }
 
 }  // namespace berth::tools

@@ -1,5 +1,6 @@
 #include "runtime/exec/node_features.hpp"
 
+#include <seccomp.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -36,6 +37,13 @@ std::vector<std::string> missing_system_calls() {
     for (const auto& [name, number] : kCalls)
         if (::syscall(number, kNothing, nullptr, kNothing, nullptr, 0) < 0 && errno == ENOSYS) missing.emplace_back(name);
     return missing;
+}
+
+std::string libseccomp_version() {
+    const scmp_version* const version = ::seccomp_version();
+    if (version == nullptr) return "unknown";
+    return std::to_string(version->major) + "." + std::to_string(version->minor) + "." + std::to_string(version->micro) + ", API level " +
+           std::to_string(::seccomp_api_get());
 }
 
 Status try_user_namespace(uid_t uid, gid_t gid) {

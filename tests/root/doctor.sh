@@ -6,8 +6,11 @@ setup_file() {
     CONF=$BERTH_PREFIX/etc/berth/berth.conf
     cp -p "$CONF" "$FILE_TMP/berth.conf"
 }
-before_each() { cp -p "$FILE_TMP/berth.conf" "$CONF"; }
-teardown_file() { cp -p "$FILE_TMP/berth.conf" "$CONF"; }
+before_each() {
+    cp -p "$FILE_TMP/berth.conf" "$CONF"
+    ecl_down
+}
+teardown_file() { before_each; }
 
 doctor() { (cd / && "$BERTH_PREFIX/bin/berth" doctor "$@"); }
 
@@ -16,10 +19,54 @@ health() { { doctor --json || true; } | python3 -c 'import json, sys; print("; "
 
 test_the_installation_is_sound() {
     local program
-    for program in berth-step berth-fuse berth-verify berth-trust berth-image 'image server user' berth.conf kernel; do
+    for program in berth-step berth-fuse berth-verify berth-trust berth-image 'image server user' berth.conf ecl.toml libseccomp kernel; do
         check_equal ok "$(health "$program")" "$program"
     done
     check_match 'ok +kernel: [0-9]' "$(doctor || true)"
+}
+
+# what SUBJECT: the detail of it.
+what() { { doctor --json || true; } | python3 -c 'import json, sys; print("; ".join(f["detail"] for f in json.load(sys.stdin)["findings"] if f["subject"] == sys.argv[1]))' "$1"; }
+
+test_what_the_kernel_says() {
+    check_equal "$(</proc/sys/kernel/seccomp/actions_avail)" "$(what seccomp)"
+    check_match '^2\.[0-9]+\.[0-9]+, API level [0-9]' "$(what libseccomp)"
+    if [[ -e /sys/kernel/security/lsm ]]; then check_equal "$(</sys/kernel/security/lsm)" "$(what 'security modules')"; fi
+    if [[ ! -e /dev/kfd && ! -e /proc/driver/nvidia/version && ! -e /dev/nvidia0 && ! -e /sys/module/amdgpu ]]; then
+        check_equal 'none seen' "$(what GPUs)"
+    fi
+    if [[ -e /sys/fs/cgroup/cgroup.controllers ]]; then
+        check_match "^version 2: $(</sys/fs/cgroup/cgroup.controllers)" "$(what cgroups)"
+    else
+        check_match '^version 1: ' "$(what cgroups)"
+    fi
+}
+
+# A hierarchy of version 2 is mounted over this machine's own, in a namespace that goes with the command.
+test_cgroups_of_version_2() {
+    local seen
+    seen=$(unshare --mount sh -c 'mount -t cgroup2 none /sys/fs/cgroup 2>/dev/null || exit 0; cat /sys/fs/cgroup/cgroup.controllers >&2; cd / && exec "$0" doctor' \
+        "$BERTH_PREFIX/bin/berth" 2>"$TEST_TMP/controllers") || true
+    [[ -n $seen ]] || skip "cgroup version 2 cannot be mounted here"
+    check_match "ok +cgroups: version 2: $(<"$TEST_TMP/controllers")" "$seen"
+    check_match 'cgroups of users: ' "$seen"
+}
+
+test_json_for_scripts() {
+    { doctor --json || true; } | python3 -c '
+import json, sys
+findings = json.load(sys.stdin)["findings"]
+assert findings and all(set(f) == {"check", "health", "subject", "detail", "remedy"} and f["check"] and f["health"] in ("ok", "warn", "fail") for f in findings)
+assert {f["subject"] for f in findings if f["check"] == "file systems"} == {"file system overlay", "file system squashfs", "file system fuse"}'
+}
+
+# As Slurm calls a HealthCheckProgram: no terminal, no environment, bounded in time, one line a failure and nothing else.
+test_as_a_health_check() {
+    configure_release 'image server user' nobody-by-this-name
+    check_status 1 timeout 50 env -i "$BERTH_PREFIX/bin/berth" doctor --quiet
+    check_match 'fail +image server user: ' "$CAPTURED_OUT"
+    check_no_match '(^|\n)(ok|warn) ' "$CAPTURED_OUT"
+    check_equal "" "$CAPTURED_ERR"
 }
 
 test_it_agrees_with_what_works() {
@@ -54,6 +101,16 @@ test_broken_on_purpose() {
     check_equal fail "$(health 'site keyring')"
     configure_release 'require signature' no
     check_equal ok "$(health 'site keyring')"
+    printf 'activated = maybe\n' >"$BERTH_PREFIX/etc/berth/ecl.toml"
+    check_equal fail "$(health ecl.toml)"
+    ecl_write 'activated = true'
+    check_equal ok "$(health ecl.toml)"
+    check_equal fail "$(health 'site keyring')"
+    check_match 'no image runs' "$(what configuration)"
+    ecl_down
+    check_equal ok "$(health ecl.toml)"
+    configure_release 'limit container paths' /no/such/folder
+    check_equal warn "$(health configuration)"
 }
 
 test_a_user_may_ask_too() {

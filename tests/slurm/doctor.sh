@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2016
 # berth doctor beside a real Slurm.
 
 setup_file() { slurm_up; }
@@ -31,4 +31,14 @@ test_what_is_wrong_with_plugstack_conf() {
     check_match 'fail +oci.conf: ' "$(doctor || true)"
     rm "$CLUSTER/oci.conf"
     cluster_set_plugstack "$line"
+}
+
+test_cgroups_that_slurm_asks_for() {
+    check_no_match 'warn cgroups of Slurm' "$(doctor || true)"
+    [[ -d /sys/fs/cgroup/memory ]] || skip "no memory cgroup here: version 1 is not mounted"
+    printf 'TaskPlugin=task/affinity,task/cgroup\n' >"$TEST_TMP/slurm.conf"
+    printf 'ConstrainCores=no\nConstrainRAMSpace=yes\n' >"$TEST_TMP/cgroup.conf"
+    # Without the memory hierarchy, in a namespace that goes with the command.
+    capture unshare --mount sh -c 'umount /sys/fs/cgroup/memory && exec "$0" doctor --slurm-conf-dir "$1"' "$BERTH_PREFIX/bin/berth" "$TEST_TMP"
+    check_match 'warn cgroups of Slurm: .* not mounted: memory' "$CAPTURED_OUT"
 }

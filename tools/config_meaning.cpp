@@ -1,0 +1,175 @@
+#include "tools/config_meaning.hpp"
+
+#include <fmt/format.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "runtime/base/install_paths.hpp"
+#include "runtime/base/text.hpp"
+#include "runtime/config/site_keyring.hpp"
+#include "runtime/exec/container.hpp"
+#include "tools/program_output.hpp"
+
+namespace berth::tools {
+namespace {
+
+using config::EclGroup;
+using config::EclMode;
+using config::Origin;
+using config::Problem;
+
+constexpr std::chrono::seconds kKeyringTime{30};
+
+/// The state of each key of the site's keyring ("", "revoked", …) by its fingerprint.
+using Keys = std::map<std::string, std::string, std::less<>>;
+
+Result<Keys> site_keys() {
+    BERTH_TRY(const std::string bytes, config::read_site_keyring());
+    if (bytes.empty()) return Keys{};
+    BERTH_TRY(const std::string text,
+              program_output(install_paths().libexec + "/berth-trust", {"key", "list", "--global", "--json"}, kKeyringTime));
+    const auto list = nlohmann::json::parse(text, nullptr, false);
+    Keys keys;
+    if (!list.is_array()) return Error{Category::internal, 0, "berth-trust key list printed no list"};
+    for (const auto& key : list) {
+        std::string& state = keys[key.value("fingerprint", "")];
+        for (const char* each : {"revoked", "expired", "disabled"})
+            if (state.empty() && key.value(each, false)) state = each;
+    }
+    return keys;
+}
+
+bool is_missing(const std::string& path) {
+    struct stat st {};
+    return ::stat(path.c_str(), &st) != 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
+/// Why others than root decide what lies at this path, or nobody does.
+std::optional<std::string> not_roots(const std::string& folder) {
+    std::string path = "/";
+    for (const auto& name : split(folder, '/')) {
+        if (!name.empty()) path += (path == "/" ? "" : "/") + name;
+        struct stat st {};
+        if (::stat(path.c_str(), &st) != 0) return printable(path) + ": " + std::strerror(errno);
+        if (st.st_uid != 0) return fmt::format("{} belongs to uid {}", printable(path), st.st_uid);
+        if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0) return "others than root can write to " + printable(path);
+    }
+    return std::nullopt;
+}
+
+bool is_number(const std::string& text) {
+    return std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+class Examiner {
+public:
+    Examiner(const config::SitePolicy& policy, const std::string& berth_conf)
+        : conf_(policy.conf), ecl_(policy.ecl), berth_conf_(berth_conf) {}
+
+    Meaning examine() {
+        look_at_kinds();
+        look_at_limits();
+        look_at_cache();
+        look_at_account();
+        look_at_keyring();
+        for (const EclGroup& group : ecl_.groups)
+            if (!group.folder.empty() && is_missing(group.folder))
+                add(ecl_.activated.value, group.origin, "dirpath " + printable(group.folder) + " does not exist on this node");
+        return std::move(meaning_);
+    }
+
+private:
+    void add(bool is_problem, const Origin& origin, std::string message) {
+        const Origin where = origin.file.empty() ? Origin{berth_conf_} : origin;
+        (is_problem ? meaning_.problems : meaning_.notes).push_back({where, std::move(message)});
+    }
+
+    /// The setting because of which only signed images run; nothing where others do, too.
+    [[nodiscard]] std::optional<std::string> signatures_needed() const {
+        if (conf_.require_signature.value) return conf_.require_signature.origin.to_string() + ": require signature = yes";
+        if (ecl_.activated.value) return ecl_.activated.origin.to_string() + ": activated = true";
+        return std::nullopt;
+    }
+
+    void look_at_kinds() {
+        const auto needed = signatures_needed();
+        if (needed && !conf_.allow_container_sif.value)
+            add(true, conf_.allow_container_sif.origin,
+                "allow container sif = no, and only SIF images carry the signatures that " + *needed + " asks for: no image runs; write yes");
+    }
+
+    void look_at_limits() {
+        for (const auto& folder : conf_.limit_container_paths.value)
+            if (is_missing(folder.value))
+                add(true, folder.origin, "limit container paths has " + printable(folder.value) + ", which does not exist on this node");
+        for (const auto& owner : conf_.limit_container_owners.value)
+            if (!is_number(owner.value) && ::getpwnam(owner.value.c_str()) == nullptr)
+                add(true, owner.origin, "limit container owners has " + printable(owner.value) + ", and this node knows no such user");
+        for (const auto& group : conf_.limit_container_groups.value)
+            if (!is_number(group.value) && ::getgrnam(group.value.c_str()) == nullptr)
+                add(true, group.origin, "limit container groups has " + printable(group.value) + ", and this node knows no such group");
+    }
+
+    void look_at_cache() {
+        const std::string& folder = conf_.image_cache.value;
+        if (folder.empty()) return;
+        const bool there = !is_missing(folder);
+        if (const auto reason = not_roots(there ? folder : folder.substr(0, folder.rfind('/'))))
+            add(true, conf_.image_cache.origin,
+                "image cache = " + printable(folder) + ": it and the folders above must be root's alone, but " + *reason);
+    }
+
+    void look_at_account() {
+        const auto account = image_server_account(conf_);
+        if (account) return;
+        const Origin& origin = conf_.image_server_user.origin;
+        const std::string prefix = origin.to_string() + ": ";
+        const std::string& message = account.error().message;
+        add(true, origin, message.starts_with(prefix) ? message.substr(prefix.size()) : message);
+    }
+
+    void look_at_keyring() {
+        const auto needed = signatures_needed();
+        const auto keys = needed || !ecl_.groups.empty() ? site_keys() : Keys{};
+        const Origin& origin = conf_.require_signature.value ? conf_.require_signature.origin : ecl_.activated.origin;
+        if (!keys) return add(needed.has_value(), origin, "the site's keyring cannot be looked into: " + keys.error().message);
+        if (needed && keys->empty())
+            return add(true, origin, "signatures are required, and " + config::site_keyring_path() +
+                                         " is empty or not there: no image runs; berth key import --global FILE, as root");
+        for (const EclGroup& group : ecl_.groups)
+            for (const std::string& key : group.keys) look_at_key(group, key, *keys);
+    }
+
+    /// The signatures of a key that the site does not have, or that counts no more, are refused: which is what a
+    /// blacklist wants.
+    void look_at_key(const EclGroup& group, const std::string& fingerprint, const Keys& keys) {
+        const bool is_wanted = ecl_.activated.value && group.mode != EclMode::blacklist;
+        const std::string name = "keyfp " + fingerprint + (group.tag.empty() ? "" : " of group " + printable(group.tag));
+        const auto found = keys.find(fingerprint);
+        if (found == keys.end())
+            add(is_wanted, group.origin, name + " is not in the site's keyring: images that it signed are refused; berth key import --global FILE, as root");
+        else if (!found->second.empty())
+            add(is_wanted, group.origin, name + " is " + found->second + ": images that it signed are refused");
+    }
+
+    const config::SiteConfig& conf_;
+    const config::Ecl& ecl_;
+    const std::string& berth_conf_;
+    Meaning meaning_;
+};
+
+}  // namespace
+
+Meaning examine_meaning(const config::SitePolicy& policy, const std::string& berth_conf) {
+    return Examiner(policy, berth_conf).examine();
+}
+
+}  // namespace berth::tools
