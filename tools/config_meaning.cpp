@@ -16,6 +16,7 @@
 #include "runtime/base/text.hpp"
 #include "runtime/config/site_keyring.hpp"
 #include "runtime/exec/container.hpp"
+#include "runtime/exec/seccomp_filter.hpp"
 #include "tools/program_output.hpp"
 
 namespace berth::tools {
@@ -69,6 +70,12 @@ bool is_number(const std::string& text) {
     return std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
 
+/// The message, which names its place already.
+std::string without(const Origin& origin, const std::string& message) {
+    const std::string prefix = origin.to_string() + ": ";
+    return message.starts_with(prefix) ? message.substr(prefix.size()) : message;
+}
+
 class Examiner {
 public:
     Examiner(const config::SitePolicy& policy, const std::string& berth_conf)
@@ -78,6 +85,8 @@ public:
         look_at_kinds();
         look_at_limits();
         look_at_cache();
+        look_at_profile();
+        look_at_audit_log();
         look_at_account();
         look_at_keyring();
         for (const EclGroup& group : ecl_.groups)
@@ -127,13 +136,27 @@ private:
                 "image cache = " + printable(folder) + ": it and the folders above must be root's alone, but " + *reason);
     }
 
+    void look_at_profile() {
+        const auto& setting = conf_.seccomp_profile;
+        if (setting.value.empty()) return;
+        const auto profile = config::load_seccomp_profile(setting);
+        if (!profile) return add(true, setting.origin, without(setting.origin, profile.error().message));
+        const auto target = current_seccomp_target(0);
+        const auto filter = target ? compile_seccomp(*profile, *target) : Result<SeccompFilter>(target.error());
+        if (!filter) add(true, setting.origin, filter.error().message);
+    }
+
+    void look_at_audit_log() {
+        const auto& log = conf_.audit_log;
+        if (log.value.empty()) return;
+        const auto reason = not_roots(log.value.substr(0, std::max<std::size_t>(1, log.value.rfind('/'))));
+        if (reason) add(true, log.origin, "audit log = " + printable(log.value) + ": its folder must be root's alone, but " + *reason);
+    }
+
     void look_at_account() {
         const auto account = image_server_account(conf_);
         if (account) return;
-        const Origin& origin = conf_.image_server_user.origin;
-        const std::string prefix = origin.to_string() + ": ";
-        const std::string& message = account.error().message;
-        add(true, origin, message.starts_with(prefix) ? message.substr(prefix.size()) : message);
+        add(true, conf_.image_server_user.origin, without(conf_.image_server_user.origin, account.error().message));
     }
 
     void look_at_keyring() {

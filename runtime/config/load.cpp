@@ -56,6 +56,12 @@ Result<CapabilityGrants> load_capabilities(const std::string& path) {
     return text ? parse_capability_file(*text, path) : CapabilityGrants{};
 }
 
+Result<SeccompProfile> load_seccomp_profile(const Setting<std::string>& setting) {
+    auto text = read_trusted(setting.value, kMaxSeccompProfileSize);
+    if (!text) return std::move(text).error().within(setting.origin.to_string() + ": seccomp profile");
+    return parse_seccomp_profile(*text, setting.value);
+}
+
 Result<SitePolicy> load_policy(const std::string& berth_conf, const SiteFile& file, const JobFacts& facts) {
     BERTH_CHECK(check_facts(file, facts));
     SitePolicy policy;
@@ -63,9 +69,7 @@ Result<SitePolicy> load_policy(const std::string& berth_conf, const SiteFile& fi
     BERTH_TRY(policy.ecl, load_ecl(ecl_path(berth_conf)));
     BERTH_TRY(policy.capabilities, load_capabilities(capability_path(berth_conf)));
     if (const auto& profile = policy.conf.seccomp_profile; !profile.value.empty()) {
-        auto text = read_trusted(profile.value, kMaxSeccompProfileSize);
-        if (!text) return std::move(text).error().within(profile.origin.to_string() + ": seccomp profile");
-        BERTH_TRY(policy.seccomp, parse_seccomp_profile(*text, profile.value));
+        BERTH_TRY(policy.seccomp, load_seccomp_profile(profile));
     }
     return policy;
 }

@@ -19,6 +19,9 @@ struct SitePolicy {
     std::optional<SeccompProfile> seccomp{};  ///< that of `seccomp profile`, where there is one
 };
 
+/// The profile that `seccomp profile` names; opened as every site file is. Category::config.
+[[nodiscard]] Result<SeccompProfile> load_seccomp_profile(const Setting<std::string>& setting);
+
 /// load_file() of the berth.conf, as it holds for this job, load_ecl() of the ecl.toml and load_capabilities() of the
 /// capability.json beside it, and the seccomp profile that berth.conf names, held to the same rules. Without facts: where no
 /// section holds. Every failure is Category::config, also where a fact is missing: see check_facts().

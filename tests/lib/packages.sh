@@ -8,7 +8,7 @@ declare -gA BERTH_PACKAGES=(
     [unit]="catch2 cryptsetup-bin"
     [slurm]="slurmd slurmctld slurm-client slurm-wlm-basic-plugins munge"
     [test]="busybox-static uidmap fuse3 iproute2 procps util-linux mount passwd libcap2-bin squashfs-tools python3 acl cryptsetup-bin
-            gpg gpg-agent gpgconf openssl"
+            gpg gpg-agent gpgconf openssl groff-base"
     [peer]="debian-archive-keyring"
     [fuzz]="clang-14 libclang-rt-14-dev llvm-14"
     [tidy]="clang-tidy clang-format"
