@@ -107,15 +107,17 @@ void judge_limits(Judge& judge, const SiteConfig& site, const SiteNames& names, 
         const auto found = names.paths.find(path);
         return found != names.paths.end() && is_beneath(image.path, found->second);
     });
-    // Whose a folder is says nothing about what lies in it: "/" is root's, and holds everybody's files.
-    const bool file = image.kind != ImageKind::directory;
-    judge_limit(judge, "limit container owners", site.limit_container_owners, image.path, "owner", [&](const std::string& name) {
+    // Whose a folder is says nothing about what lies in it: "/" is root's, and holds everybody's files. And a user who
+    // serves a file system says of its files what he likes.
+    const bool counts = image.kind != ImageKind::directory && image.site_file_system;
+    const std::string claimed = image.site_file_system ? "" : ", as a file system that users may serve tells it";
+    judge_limit(judge, "limit container owners", site.limit_container_owners, image.path, "owner" + claimed, [&](const std::string& name) {
         const auto found = names.users.find(name);
-        return file && found != names.users.end() && found->second == image.owner;
+        return counts && found != names.users.end() && found->second == image.owner;
     });
-    judge_limit(judge, "limit container groups", site.limit_container_groups, image.path, "group", [&](const std::string& name) {
+    judge_limit(judge, "limit container groups", site.limit_container_groups, image.path, "group" + claimed, [&](const std::string& name) {
         const auto found = names.groups.find(name);
-        return file && found != names.groups.end() && found->second == image.group;
+        return counts && found != names.groups.end() && found->second == image.group;
     });
 }
 

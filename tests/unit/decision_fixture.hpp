@@ -46,6 +46,7 @@ struct Situation {
         image.architecture = "amd64";
         image.offset = 32768;
         image.bytes = 4096;
+        image.site_file_system = true;
     }
     Situation& with_site(const std::string& text) {
         site = site_of(text);

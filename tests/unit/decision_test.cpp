@@ -140,6 +140,21 @@ TEST_CASE("decision: the first refusal is told, and every one is listed") {
     CHECK_THAT(shown(decision.binds), !Contains("/a"));
 }
 
+TEST_CASE("decision: whose a file is on a file system that users may serve passes no limit on owners or groups") {
+    for (const std::string list : {"owners", "groups"}) {
+        Situation now;
+        now.with_site("limit container " + list + " = builder\n");
+        now.names.users = now.names.groups = {{"builder", 500}};
+        now.image.owner = now.image.group = 500;
+        CHECK_FALSE(now.decide().refusal);
+        now.image.site_file_system = false;
+        REQUIRE(now.decide().refusal);
+        CHECK_THAT(now.decide().refusal->message, Contains("as a file system that users may serve tells it"));
+        now.job.uid = 0;
+        CHECK_FALSE(now.decide().refusal);
+    }
+}
+
 TEST_CASE("decision: no folder passes a limit on owners or groups, which say nothing about what lies in it") {
     for (const std::string list : {"owners", "groups"}) {
         Situation now;
