@@ -19,6 +19,8 @@ using berth::StepPlugin;
 constexpr int kFailure = 255;
 constexpr const char* kImageOption = "container-image";
 constexpr const char* kNative = "SLURM_CONTAINER";
+constexpr const char* kControl = "BERTH_NATIVE";
+constexpr const char* kKept = "SLURM_SPANK_BERTH_NATIVE";  // what a job finds of it; sbatch --export-file loses SLURM_CONTAINER
 constexpr const char* kLast = "SLURM_BERTH_LAST_CONTAINER";  // choose_image()'s `last`; SLURM_* survives --export=NONE
 
 StepPlugin& plugin() {
@@ -69,6 +71,13 @@ berth::StepRequest step_request(const berth::slurm::StepFacts& facts, const bert
     return request;
 }
 
+/// The --container of a step, by Slurm's variable.
+std::optional<std::string> native_of(const std::vector<std::string>& environment, berth::slurm::StepKind kind) {
+    if (!berth::slurm::kNativeContainer) return std::nullopt;
+    auto native = berth::variable(environment, kNative);
+    return native || kind != berth::slurm::StepKind::batch ? native : berth::variable(environment, kKept);
+}
+
 /// slurmstepd, as root: finds out whether the step wants a container and starts making it.
 void begin_step(spank_t spank, int argc, char** argv) {
     using berth::slurm::StepKind;
@@ -77,7 +86,8 @@ void begin_step(spank_t spank, int argc, char** argv) {
     const auto environment = berth::slurm::job_environment(spank);
     if (!facts || !environment)
         return plugin().fail(Error{berth::Category::internal, 0, "Slurm does not say whose step this is, or what it asked for"});
-    const auto native = berth::slurm::kNativeContainer ? berth::variable(*environment, kNative) : std::nullopt;
+    if (facts->kind == StepKind::batch) berth::slurm::take_untold_options(*environment);
+    const auto native = native_of(*environment, facts->kind);
     const auto arguments = berth::parse_plugin_arguments(words(argc, argv));
     if (!arguments) return plugin().fail(arguments.error());
     // sbatch's script and salloc's shell call srun, which a default image need not have: the default is for the steps.
@@ -103,6 +113,7 @@ std::optional<std::string>& inherited_native() {
 void take_inherited_native() {
     if (const char* const value = std::getenv(kNative); value != nullptr) inherited_native() = value;
     ::unsetenv(kNative);
+    ::unsetenv(kKept);  // an outer job's
 }
 
 /// \return the --container of this command line itself.
@@ -174,6 +185,8 @@ int slurm_spank_init_post_opt(spank_t spank, int argc, char** argv) {
             return 0;  // an error here could drain the node: task_init shows it
         }
         const auto native = settle_native();
+        if (const char* const value = std::getenv(kNative); berth::slurm::kNativeContainer && value != nullptr)
+            berth::slurm::set_job_variable(spank, kControl, value);
         if (const std::string problem = check_early(argc, argv, native); !problem.empty()) {
             slurm_spank_log("berth: error: %s", problem.c_str());
             std::exit(kFailure);  // srun, sbatch or salloc, as the user, before anything was asked of the controller
@@ -217,6 +230,8 @@ int slurm_spank_task_init(spank_t spank, int, char**) {
         auto wanted = *variables;
         const std::unique_ptr<char, void (*)(void*)> current(::getcwd(nullptr, 0), std::free);
         if (current) wanted["PWD"] = current.get();
+        // For the sruns of a batch script.
+        if (const auto kept = berth::variable(before, kKept); kept && !berth::variable(before, kNative)) wanted[kNative] = *kept;
         runs = berth::slurm::replace_environment(spank, before, {wanted.begin(), wanted.end()});
         return 0;
     });

@@ -25,10 +25,10 @@ struct Registered {
 };
 
 /// Where srun, sbatch and salloc find the value that an outer one of them left. They write it too, later.
-bool is_inherited(std::string_view name) {
+std::string inherited_as(std::string_view name) {
     std::string variable = "SLURM_SPANK__SLURM_SPANK_OPTION_berth_" + std::string(name);
     std::replace(variable.begin(), variable.end(), '-', '_');
-    return std::getenv(variable.c_str()) != nullptr;
+    return variable;
 }
 
 std::deque<Registered>& registered() {
@@ -60,7 +60,7 @@ int option_given(int index, const char* argument, int) {
 bool register_option(spank_t spank, std::string_view name, const Option& option) {
     Registered& entry = registered().emplace_back();
     entry.name = name;
-    entry.inherited = is_inherited(name);
+    entry.inherited = std::getenv(inherited_as(name).c_str()) != nullptr;
     entry.argument = option.takes_argument() ? option.argument : "";
     entry.usage = "[berth] " + std::string(option.meaning);
     entry.option.name = entry.name.data();
@@ -93,6 +93,17 @@ bool given_on_command_line(const char* name) {
         if (entry.name == name) return named->second > (entry.inherited ? 1 : 0);
     return false;
 }
+
+void take_untold_options(const std::vector<std::string>& environment) {
+    for (const auto& entry : registered()) {
+        const std::string prefix = inherited_as(entry.name) + "=";
+        const auto found = std::ranges::find_if(environment, [&](const auto& variable) { return variable.starts_with(prefix); });
+        if (found != environment.end() && !times_named().contains(entry.name))
+            option_given(entry.option.val, found->c_str() + prefix.size(), 0);
+    }
+}
+
+void set_job_variable(spank_t spank, const char* name, const char* value) { spank_job_control_setenv(spank, name, value, 1); }
 
 bool register_options(spank_t spank) {
     for (const Option& option : options()) {

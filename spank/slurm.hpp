@@ -34,6 +34,13 @@ using OptionValues = std::vector<std::pair<std::string, std::string>>;
 /// sbatch or salloc left in the environment in the same way, before it reads the command line.
 [[nodiscard]] bool given_on_command_line(const char* name);
 
+/// Takes from a batch job's environment the options that Slurm has not told of: it does so by variables that --export and
+/// --export-file keep from the job, and leaves others there.
+void take_untold_options(const std::vector<std::string>& environment);
+
+/// srun, sbatch, salloc: the job gets a variable SLURM_SPANK_`name`, whatever --export and --export-file say.
+void set_job_variable(spank_t spank, const char* name, const char* value);
+
 /// Registers every option of the table (and --container, where Slurm has none of its own).
 [[nodiscard]] bool register_options(spank_t spank);
 
