@@ -22,6 +22,7 @@ users_create() {
 users_remove() {
     [[ -n ${TEST_USER:-} ]] || return 0
     users_end_processes
+    other_user_down
     userdel --remove "$TEST_USER" >/dev/null 2>&1 || warn "cannot remove user $TEST_USER"
     userdel "$TEST_SERVER_USER" >/dev/null 2>&1 || warn "cannot remove user $TEST_SERVER_USER"
     groupdel "$TEST_GROUP" >/dev/null 2>&1 || warn "cannot remove group $TEST_GROUP"
@@ -56,4 +57,30 @@ become_user() {
         USER="$TEST_USER" LOGNAME="$TEST_USER" SHELL=/bin/sh LC_ALL=C.UTF-8 \
         ${SLURM_CONF:+SLURM_CONF="$SLURM_CONF"} \
         setpriv --reuid="$TEST_UID" --regid="$TEST_GID" --init-groups -- "$@"
+}
+
+# other_user_up: makes one more user, who is not the test user's friend; for setup_file. Sets OTHER_USER, OTHER_UID,
+# OTHER_GID and OTHER_HOME.
+other_user_up() {
+    OTHER_USER=berthv$$ OTHER_HOME=/home/berthv$$
+    useradd --create-home --home-dir "$OTHER_HOME" --shell /bin/sh --user-group "$OTHER_USER"
+    chmod 0755 "$OTHER_HOME"
+    OTHER_UID=$(id -u "$OTHER_USER")
+    OTHER_GID=$(id -g "$OTHER_USER")
+}
+
+# other_user_down: also after a run that was cut short.
+other_user_down() {
+    local pid uid
+    uid=$(id -u "berthv$$" 2>/dev/null) || return 0
+    for pid in $(user_processes "$uid"); do end_process "$pid" 1; done
+    userdel --remove "berthv$$" >/dev/null 2>&1 || warn "cannot remove user berthv$$"
+}
+
+# as_other COMMAND…: as as_user, but as the other one.
+as_other() { (become_other "$@"); }
+
+become_other() {
+    TEST_USER=$OTHER_USER TEST_UID=$OTHER_UID TEST_GID=$OTHER_GID TEST_HOME=$OTHER_HOME
+    become_user "$@"
 }
