@@ -1,86 +1,88 @@
 # shellcheck shell=bash
-# A FUSE mount of the user's whose server does not answer, as fusermount3 lets him make one. Who waits for it cannot even
+# A FUSE mount of the user's whose server does not answer, as fusermount3 lets him make one where fuse.conf has
+# user_allow_other (without it, our helpers are refused there and need not wait). Who waits for it cannot even
 # be killed. A weaker runtime waits as root, or for its child, and so keeps slurmstepd, the node and other users waiting.
 
 setup_file() {
     slurm_up required early-check=no
-    cat >"$FILE_TMP/hang.c" <<'C'
-#define _GNU_SOURCE
-#include <fcntl.h>
-#include <linux/fuse.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mount.h>
-#include <unistd.h>
-// hang FOLDER UID: mounts as root, as fusermount3 does, then serves as the user: the root folder, and nothing else ever.
-int main(int argc, char** argv) {
-    static char in[1 << 18], out[4096];
-    char options[128];
-    if (argc != 3) return 2;
-    const int uid = atoi(argv[2]), fd = open("/dev/fuse", O_RDWR);
-    snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=%d,group_id=%d", fd, uid, uid);
-    if (mount("hang", argv[1], "fuse.hang", MS_NOSUID | MS_NODEV, options) != 0 || setgid(uid) != 0 || setuid(uid) != 0) return 1;
-    while (read(fd, in, sizeof in) > 0) {
-        const struct fuse_in_header* const asked = (const void*)in;
-        struct fuse_out_header* const answer = (void*)out;
-        memset(out, 0, sizeof out);
-        answer->unique = asked->unique;
-        answer->len = sizeof *answer;
-        if (asked->opcode == FUSE_INIT) {
-            struct fuse_init_out* const init = (void*)(answer + 1);
-            init->major = 7, init->minor = 31, init->max_write = 4096;
-            answer->len += sizeof *init;
-        } else if (asked->opcode == FUSE_GETATTR) {
-            struct fuse_attr_out* const attributes = (void*)(answer + 1);
-            attributes->attr.ino = 1, attributes->attr.mode = 040755, attributes->attr.uid = uid, attributes->attr.nlink = 2;
-            answer->len += sizeof *attributes;
-        } else {
-            continue;
-        }
-        if (write(fd, out, answer->len) < 0) return 1;
-    }
-    return 0;
+    users_fs_built
 }
-C
-    gcc -o "$FILE_TMP/hang" "$FILE_TMP/hang.c"
-    as_user mkdir "$TEST_HOME/hangs"
-    "$FILE_TMP/hang" "$TEST_HOME/hangs" "$TEST_UID" &
-    HANG=$!
-    until_true 5 grep -q "$TEST_HOME/hangs" /proc/self/mounts || true
-}
-teardown_file() {
-    kill "$HANG" 2>/dev/null || true
-    umount -l "$TEST_HOME/hangs" 2>/dev/null || true
-    slurm_down
+teardown_file() { slurm_down; }
+skip_file() { users_fs_reason; }
+
+# stopped KIND: such a file system at FS, for one test.
+stopped() {
+    FS=$TEST_HOME/$1
+    users_fs_up "$1+" "$FS"
+    trap 'users_fs_down "$FS" "$USERS_FS"' EXIT
+    STEPS=()
 }
 
-# hung_step ARGUMENT…: the step ends by itself, in time and with our message, and the node serves others meanwhile.
+# no_harm_done: the node takes jobs. What hangs in the file system cannot be ended; it goes when that goes. Of cgroups that
+# were still in use Slurm leaves the folders.
+no_harm_done() {
+    cluster_wait_idle 40 || fail "the node is $(sinfo --noheader --format='%T (%E)')"
+    users_fs_down "$FS" "$USERS_FS"
+    until_true 20 nothing_of_ours || fail "left behind: $(leaks_new_since "$LEAKS_BEFORE")"
+}
+nothing_runs() { cluster_no_jobs && [[ -z $(cluster_step_daemons "$CLUSTER") ]]; }
+nothing_of_ours() { [[ -z $(leaks_new_since "$LEAKS_BEFORE" | grep -vE '^(cgroup|file) ' || true) ]]; }
+
+# hung_step NAME ARGUMENT…
 hung_step() {
-    local begin=$SECONDS step
-    as_user timeout 100 srun --quiet -n1 "$@" sh -c 'echo ran' >"$TEST_TMP/out" 2>"$TEST_TMP/err" &
-    step=$!
+    as_user timeout 100 srun --quiet -n1 "${@:2}" sh -c 'echo ran' >"$TEST_TMP/$1.out" 2>"$TEST_TMP/$1.err" &
+    STEPS+=($!)
+}
+
+# Each step ends by itself, in time and with our message, and the node serves others meanwhile.
+test_the_image_a_folder_and_a_bind_source() {
+    local begin=$SECONDS name
+    stopped silent
+    hung_step image --container-image="$FS/image.sif"
+    hung_step folder --container-image="$FS/folder/in"
+    hung_step bind --container="$DEMO" --container-bind="$FS/x:/mnt"
+    hung_step home --container="$DEMO" --container-home="$FS/x:/mnt"
     sleep 2
     check timeout 20 srun --quiet -n1 --overlap --chdir=/ true
-    wait "$step" || true
+    wait "${STEPS[@]}" || true
     check test $((SECONDS - begin)) -lt 75
-    check_equal "" "$(<"$TEST_TMP/out")"
-    check_match 'berth: error' "$(<"$TEST_TMP/err")"
-    check_clean
+    check test $((SECONDS - begin)) -gt 10
+    for name in image folder bind home; do
+        check_equal "" "$(<"$TEST_TMP/$name.out")"
+        check_match 'berth: error: .*too long' "$(<"$TEST_TMP/$name.err")"
+    done
+    no_harm_done
 }
-
-test_the_image() { hung_step --container-image="$TEST_HOME/hangs/image.sif"; }
-
-test_a_bind_source() { hung_step --container="$DEMO" --container-bind="$TEST_HOME/hangs/x:/mnt"; }
 
 # The user need not wait for us either.
 test_the_step_can_be_cancelled() {
-    in_background srun --quiet --container-image="$TEST_HOME/hangs/image.sif" true 2>/dev/null
+    local begin=$SECONDS
+    stopped silent
+    in_background srun --quiet --container-image="$FS/image.sif" true 2>/dev/null
     sleep 2
     as_user scancel --user="$TEST_USER"
     wait $! || true
-    cluster_wait_idle || fail "the node is $(sinfo --noheader --format='%T (%E)')"
-    until_true 75 nothing_of_ours || fail "left behind: $(pgrep -a berth-step)"
+    until_true 50 nothing_runs || fail "the step does not end: $(squeue --noheader)"
+    check test $((SECONDS - begin)) -lt 60
+    # slurmd could not answer the controller while the step was made; asked again, it does.
+    scontrol reconfigure
+    no_harm_done
 }
 
-nothing_of_ours() { [[ -z $(leaks_new_since "$LEAKS_BEFORE" | grep '^process' || true) ]]; }
+# The user's process gets its answers, and what root does with what it opened gets none.
+test_one_that_answers_its_user_alone() {
+    local begin=$SECONDS name
+    stopped picky
+    check as_user test -d "$FS/a"
+    hung_step bind --container="$DEMO" --container-bind="$FS/x:/mnt"
+    hung_step home --container="$DEMO" --container-home="$FS/x:/mnt"
+    sleep 2
+    check timeout 20 srun --quiet -n1 --overlap --chdir=/ true
+    wait "${STEPS[@]}" || true
+    check test $((SECONDS - begin)) -lt 75
+    for name in bind home; do
+        check_equal "" "$(<"$TEST_TMP/$name.out")"
+        check_match 'berth: error: .*in time' "$(<"$TEST_TMP/$name.err")" "$name"
+    done
+    no_harm_done
+}
