@@ -57,6 +57,7 @@ same_rights() {
 }
 
 test_a_group_is_taken_away() {
+    check as_user srun --quiet test -r "$PRIVATE/image.sif"
     same_rights
     with_accounts group "s/^($TEST_GROUP:.*:).*/\\1/"
     same_rights
