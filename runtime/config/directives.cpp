@@ -101,10 +101,11 @@ constexpr auto kDirectives = std::to_array<Directive>({
      "with `..` are refused."},
     {"limit container owners", names, "", kAny, in_effect,
      "Users other than root run only images that one of these users owns.",
-     "Numeric uids are taken too. No folder passes: whose it is says nothing about what lies in it."},
+     "Numeric uids are taken too. No folder passes: whose it is says nothing about what lies in it. Nor does a file on a "
+     "file system that users may serve (FUSE, CVMFS among them), which names owners as it likes."},
     {"limit container groups", names, "", kAny, in_effect,
      "Users other than root run only images that one of these groups owns.",
-     "Numeric gids are taken too. No folder passes."},
+     "Numeric gids are taken too. No folder passes, and no file on FUSE, as for owners."},
     {"require signature", boolean, "no", kYesNo, in_effect, "Only images that are signed by a key of the site's may run.",
      "Berth's own; for root, too (admin guide, \"Signed images only\")."},
 
