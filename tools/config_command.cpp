@@ -1,6 +1,7 @@
 // berth config check | list | import
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <grp.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -125,6 +126,16 @@ std::string sections_text(const config::SiteFile& file) {
     return text;
 }
 
+/// A step on this node would refuse such a section.
+std::vector<Problem> group_problems(const config::SiteFile& file) {
+    std::vector<Problem> problems;
+    for (const Section& section : file.sections)
+        if (section.kind == config::SectionKind::group && ::getgrnam(section.name.c_str()) == nullptr &&
+            section.name.find_first_not_of("0123456789") != std::string::npos)
+            problems.push_back({section.origin, section.head() + ": this node knows no such group"});
+    return problems;
+}
+
 bool concern(const std::vector<Problem>& problems, const std::string& file) {
     return std::ranges::any_of(problems, [&](const Problem& problem) { return problem.where.file == file; });
 }
@@ -132,6 +143,7 @@ bool concern(const std::vector<Problem>& problems, const std::string& file) {
 int check(const Arguments& arguments) {
     Reading reading = read_site_file(arguments.file);
     add(reading.problems, option_problems(reading.file));
+    add(reading.problems, group_problems(reading.file));
     const std::string ecl_file = config::ecl_path(arguments.file);
     auto ecl = read_if_there(ecl_file, config::kMaxEclSize, config::read_ecl);
     const std::string capability_file = config::capability_path(arguments.file);

@@ -56,14 +56,17 @@ std::string options_table() {
     return text;
 }
 
-std::string directives_table(bool in_effect) {
+std::string directives_table(config::Standing standing) {
     std::string text;
     for (const config::Directive& directive : config::directives()) {
-        if (directive.in_effect != in_effect) continue;
-        const std::string standard = directive.default_value.empty() ? "none" : bold(directive.default_value);
-        std::string more = "\nDefault: " + standard + ".";
+        if (directive.standing != standing) continue;
+        const std::string usual = directive.default_value.empty() ? "none" : bold(directive.default_value);
+        std::string more = "\nDefault: " + usual + ".";
         if (directive.repeatable()) more += " May stand on several lines.";
-        if (!directive.supported.empty()) more += " Of these, this version carries out " + bold(config::join_choices(directive.supported)) + " only.";
+        if (directive.place == config::Place::global) more += " Not in a section.";
+        if (!directive.difference.empty()) more += "\n" + roff(directive.difference);
+        for (const auto& refused : directive.refused)
+            more += "\n" + (refused.value.empty() ? "Any value" : bold(refused.value)) + " is refused: " + roff(refused.why) + ".";
         text += entry(bold(directive.name) + " = " + italic(directive.allowed()), roff(directive.meaning) + more);
     }
     return text;
@@ -94,8 +97,8 @@ struct Table {
 };
 
 constexpr std::array<Table, 7> kTables = {{{"@options@", options_table},
-                                           {"@directives@", [] { return directives_table(true); }},
-                                           {"@directives-at-default@", [] { return directives_table(false); }},
+                                           {"@directives@", [] { return directives_table(config::Standing::in_effect); }},
+                                           {"@directives-that-hold@", [] { return directives_table(config::Standing::holds); }},
                                            {"@ecl-keys@", [] { return ecl_table(false); }},
                                            {"@ecl-group-keys@", [] { return ecl_table(true); }},
                                            {"@checks@", checks_table},

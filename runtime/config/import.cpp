@@ -20,6 +20,13 @@ void add_accepted(const std::vector<DirectiveLine>& lines, Found& found) {
     }
 }
 
+/// "NAME = VALUE is refused: WHY" beside a line and its verdict says both twice.
+std::string without_verdict(const std::string& message) {
+    constexpr std::string_view kVerdict = " is refused: ";
+    const auto at = message.find(kVerdict);
+    return at == std::string::npos ? message : message.substr(at + kVerdict.size());
+}
+
 Found verdicts(const Reading& reading) {
     Found found;
     add_accepted(reading.file.lines, found);
@@ -28,7 +35,7 @@ Found verdicts(const Reading& reading) {
         add_accepted(section.lines, found);
     }
     for (const Problem& problem : reading.problems)
-        found[problem.where.line] = {problem.where.line, "", Verdict::refused, problem.message};
+        found[problem.where.line] = {problem.where.line, "", Verdict::refused, without_verdict(problem.message)};
     return found;
 }
 

@@ -128,6 +128,7 @@ struct Section {
 
     /// "[partition gpu]", for messages.
     [[nodiscard]] std::string head() const;
+    [[nodiscard]] bool is_about(SectionKind other_kind, std::string_view other_name) const noexcept;
 };
 
 /// All that a berth.conf says, for every job.

@@ -85,8 +85,35 @@ test_limits_on_who_owns_images() {
 test_mounts_that_the_site_leaves_out() {
     site 'mount home = no' 'mount tmp = no' 'mount dev = minimal'
     check_status 0 step "$DEMO" --chdir=/ test ! -e "$TEST_HOME/demo.sif"
-    check_output $'fd\nnull\nrandom\nshm\nstderr\nstdin\nstdout\ntty\nurandom\nzero' step "$DEMO" --chdir=/ ls /dev
+    check_output $'fd\nnull\nptmx\npts\nrandom\nshm\nstderr\nstdin\nstdout\ntty\nurandom\nzero' step "$DEMO" --chdir=/ ls /dev
     check_match 'no \(E(ROFS|ACCES)\)' "$(step "$DEMO" --chdir=/ probe create /tmp/berth-x)"
+    check_clean
+}
+
+test_options_that_the_site_sets_and_denies() {
+    site 'option default = env=SITE=default' 'option default = cleanenv' 'option deny = bind'
+    check_output default step "$DEMO" sh -c "echo \$SITE"
+    check_output mine step "$DEMO" --container-env=SITE=mine sh -c "echo \$SITE"
+    check_no_match 'LEFT=' "$(as_user env LEFT=left srun --container="$DEMO" env)"
+    check_refused '--bind: this site does not allow this option .*option deny = bind' step "$DEMO" --container-bind=/etc:/mnt true
+    check_refused '--bind: this site does not allow' as_user env BERTH_BIND=/etc:/mnt srun --container="$DEMO" true
+    check_clean
+}
+
+test_sections_for_groups() {
+    site "[group $TEST_GROUP]" 'option deny = env' '[group root]' 'option deny = bind'
+    check_refused '--env: this site does not allow' step "$DEMO" --container-env=A=b true
+    check_status 0 step "$DEMO" --container-bind=/etc:/mnt true
+    site '[group berth-no-such]' 'mount home = no'
+    check_refused 'this node knows no such group' step "$DEMO" true
+    check_clean
+}
+
+test_drivers_and_memory_file_systems() {
+    site 'allow kernel mount = never' 'sessiondir max size = 3'
+    check_match 'FUSE.*allow kernel mount = never' "$(step "$ROOT_DEMO" --container-explain true)"
+    in_image "Berth demo" step "$ROOT_DEMO"
+    check_match 'No space left' "$(step "$DEMO" --container-contain dd if=/dev/zero of=/tmp/x bs=1M count=5 2>&1 || true)"
     check_clean
 }
 

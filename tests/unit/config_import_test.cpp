@@ -87,8 +87,8 @@ TEST_CASE("import: each line has its verdict, and what is refused is a comment o
     CHECK(found == expected);
     CHECK_FALSE(import.accepted());
     CHECK(import.lines[2].text == "allow pid ns = no");
-    CHECK_THAT(import.lines[3].explanation, Contains("image driver = fancy is refused: ") && Contains("remove the value"));
-    CHECK_THAT(import.berth_conf, Contains("# Refused by Berth: image driver = fancy is refused") && Contains("\n# image driver = fancy\n") &&
+    CHECK_THAT(import.lines[3].explanation, Contains("there are no plugins here; remove the value"));
+    CHECK_THAT(import.berth_conf, Contains("# Refused by Berth: there are no plugins here") && Contains("\n# image driver = fancy\n") &&
                                       Contains("\n# bell = \\x07\n"));
     const auto site = parse(import.berth_conf, "berth.conf");
     REQUIRE(site.ok());
