@@ -58,8 +58,8 @@ Result<StepOutcome> outcome_of(const StepRequest& step, const StepPlace& place, 
     outcome.warnings = considered.decision.warnings;
     outcome.task = task_spec(considered.decision);
     outcome.filters = considered.filters;
+    keep_record(step, considered);  // before this process moves to where the container is
     BERTH_TRY(auto prepared, prepare(considered, policy.conf, job, *side, prepared_namespace));
-    keep_record(step, considered);
     for (const auto& entry : policy.conf.option_default.value) outcome.option_defaults.push_back(entry.value);
     outcome.facts = container_facts(considered, job);
     outcome.scripts = std::move(prepared.scripts);
