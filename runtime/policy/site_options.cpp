@@ -82,4 +82,10 @@ std::vector<config::Problem> option_problems(const config::Ecl& ecl) {
     return problems;
 }
 
+std::optional<std::string> unusable_options(const std::vector<std::string>& names) {
+    for (const std::string& name : names)
+        if (auto unknown = unknown_option(name)) return *unknown + ": the site's configuration must be mended";
+    return std::nullopt;
+}
+
 }  // namespace berth

@@ -26,4 +26,7 @@ namespace berth {
 [[nodiscard]] std::vector<config::Problem> option_problems(const config::SiteFile& file);
 [[nodiscard]] std::vector<config::Problem> option_problems(const config::Ecl& ecl);
 
+/// Why a site's list of options cannot be carried out: a name that there is none of would forbid or allow nothing.
+[[nodiscard]] std::optional<std::string> unusable_options(const std::vector<std::string>& names);
+
 }  // namespace berth
