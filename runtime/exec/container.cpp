@@ -20,6 +20,9 @@
 namespace berth {
 namespace {
 
+/// Of a user's groups so many have names in the container, and count for what the site gives to groups by name.
+constexpr std::size_t kMaxNamedGroups = 2048;
+
 std::optional<unsigned> as_number(const std::string& text) {
     if (text.empty() || text.size() > 10 || text.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
     const unsigned long value = std::strtoul(text.c_str(), nullptr, 10);
@@ -122,6 +125,8 @@ JobContext job_context(const Identity& identity) {
     gids.push_back(identity.gid);
     std::sort(gids.begin(), gids.end());
     gids.erase(std::unique(gids.begin(), gids.end()), gids.end());
+    // A name service may look through all of its groups for each.
+    if (gids.size() > kMaxNamedGroups) gids.resize(kMaxNamedGroups);
     for (const gid_t gid : gids)
         if (const ::group* found = ::getgrgid(gid)) job.group_names.emplace_back(gid, found->gr_name);
     return job;

@@ -116,14 +116,15 @@ private:
             if (fds[i]) {
                 const std::string& path = plan_->sources[i].path;
                 BERTH_CHECK(check_system_source(fds[i].get(), path));
-                struct stat st {};
-                if (::fstat(fds[i].get(), &st) != 0) {
+                // Its kind alone, which is known already: a file system of the user's might never answer root.
+                struct statx status {};
+                if (::statx(fds[i].get(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status) != 0) {
                     // A FUSE file system of the user's, which root may not look into.
                     if (plan_->sources[i].required) return errno_error(printable(path, 512));
                     sources_.push_back(std::move(tree));
                     continue;
                 }
-                tree.directory = S_ISDIR(st.st_mode);
+                tree.directory = S_ISDIR(status.stx_mode);
                 BERTH_TRY(tree.mount, clone_mount(fds[i].get(), path));
             }
             sources_.push_back(std::move(tree));
