@@ -34,10 +34,10 @@ servers_run() { [[ -n $(user_processes "$TEST_SERVER_UID") ]]; }
 test_no_privilege_is_left() {
     local image
     for image in "$DEMO" "$ROOT_DEMO"; do
-        capture as_root berth exec "$image" grep -E '^(Cap|NoNewPrivs)' /proc/self/status
+        capture as_root berth exec --no-privs "$image" grep -E '^(Cap|NoNewPrivs)' /proc/self/status
         check_equal 0000000000000000 "$(awk '/^Cap/ {print $2}' <<<"$CAPTURED_OUT" | sort -u)" "all capability sets"
         check_match $'NoNewPrivs:\t1' "$CAPTURED_OUT"
-        check_match 'mount: no' "$(as_root berth exec "$image" probe mount /etc)"
+        check_match 'mount: no' "$(as_root berth exec --no-privs "$image" probe mount /etc)"
         check_output "" as_root berth exec "$image" probe descriptors
     done
     check_match '^uids: 0 0 0' "$(as_root berth exec "$DEMO" probe ids)"
