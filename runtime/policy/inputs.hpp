@@ -46,7 +46,7 @@ struct SignatureInfo {
     std::vector<ImageSigner> signers;
     Held held = Held::unchangeable;
     std::optional<HashTreeInfo> tree;  ///< with Held::hash_tree
-    std::string copy;                  ///< with Held::copy: the SHA-256 of the whole file, in hex digits
+    std::string copy{};                ///< with Held::copy: the SHA-256 of the whole file, in hex digits
 };
 
 /// What an image is. Read by a process without privilege; everything about the file itself (path, owner, mode,

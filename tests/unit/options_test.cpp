@@ -71,12 +71,12 @@ TEST_CASE("options: capabilities") {
 }
 
 TEST_CASE("options: security") {
-    const auto request = made({{"security", "seccomp:/a\,b.json,uid:5"}, {"security", "gid:6:7,apparmor:a//b"}});
+    const auto request = made({{"security", "seccomp:/a\\,b.json,uid:5"}, {"security", "gid:6:7,apparmor:a//b"}});
     CHECK(request.security.seccomp == "/a,b.json");
     CHECK(request.security.uid == 5U);
     CHECK(request.security.gids == std::vector<gid_t>{6, 7});
     CHECK(request.security.apparmor == "a//b");
-    CHECK(made({{"security", "selinux:u:r:t:s0:c1\,c2"}}).security.selinux == "u:r:t:s0:c1,c2");
+    CHECK(made({{"security", "selinux:u:r:t:s0:c1\\,c2"}}).security.selinux == "u:r:t:s0:c1,c2");
     CHECK(made({{"security", "seccomp:relative.json"}}).security.seccomp == "relative.json");
     for (const char* wrong : {"", "seccomp", "seccomp:", "uid:", "uid:-1", "uid:4294967295", "uid:4294967296", "uid:1x", "gid:", "gid:1:",
                               "gid:1:4294967295", "apparmor:", "apparmor:a b", "selinux:\xff", "label:x", "uid:1,", "seccomp:/a\nb"})
