@@ -48,20 +48,23 @@ std::string shown(std::string_view kind, const std::string& name) {
 }
 
 /// A name that nobody has is a mistake, and would be somebody's later.
-Status check_account(std::string_view kind, const std::string& name) {
+/// The account's own name: name services may find it by other spellings, and decisions go by this one.
+Result<std::string> name_of_account(std::string_view kind, const std::string& name) {
     errno = 0;
-    const bool known =
-        kind == "user" ? ::getpwnam(name.c_str()) != nullptr : ::getgrnam(name.c_str()) != nullptr;
+    std::string own;
+    if (const passwd* user = kind == "user" ? ::getpwnam(name.c_str()) : nullptr) own = user->pw_name;
+    if (const ::group* group = kind == "user" ? nullptr : ::getgrnam(name.c_str())) own = group->gr_name;
+    const bool known = !own.empty();
     if (!known && (errno == 0 || errno == ENOENT || errno == ESRCH))
         return usage(shown(kind, name) + ": there is none of that name on this node");
     if (!known) return errno_error(shown(kind, name));
-    if (!config::is_account_name(name)) return usage(shown(kind, name) + ": capability.json cannot hold such a name");
-    return {};
+    if (!config::is_account_name(own)) return usage(shown(kind, own) + ": capability.json cannot hold such a name");
+    return own;
 }
 
 Status add_to(CapabilityAccounts& accounts, std::string_view kind, const std::string& name, CapabilitySet set) {
-    BERTH_CHECK(check_account(kind, name));
-    accounts[name].value |= set;
+    BERTH_TRY(const std::string own, name_of_account(kind, name));
+    accounts[own].value |= set;
     return {};
 }
 

@@ -85,7 +85,7 @@ int explain(const std::string& step, bool as_json) {
         all.push_back(std::move(record));
     }
     if (all.empty()) return fail(step + ": no such step runs in a container on this node");
-    if (as_json) fmt::print("{}\n", all.dump(2, ' ', false, json::error_handler_t::replace));
+    if (as_json) fmt::print("{}\n", all.dump(2, ' ', true, json::error_handler_t::replace));
     return 0;
 }
 

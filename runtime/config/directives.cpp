@@ -37,7 +37,6 @@ constexpr Refused1 kNoImageDriver = {{{"", "there are no plugins here; remove th
 constexpr Refused1 kNoGpu = {{{"yes", "GPU support is not in this release; write no, and bind what the jobs need by "
                                       "`bind path`"}}};
 constexpr Refused1 kNoOci = {{{"yes", "OCI images are not run here; write no, and convert such images to SIF"}}};
-constexpr Refused2 kOnlyFull = {{{"file", "not supported yet; write full"}, {"no", "not supported yet; write full"}}};
 constexpr Refused1 kOnlySystemd = {{{"no", "not supported yet; write yes"}}};
 
 // Names, types and values are those of singularity.conf 3.3, SingularityCE up to 4.5 and Apptainer up to 1.5. Where

@@ -14,8 +14,8 @@ namespace berth {
 /// Sends the line to syslog (facility authpriv, ident "berth") and, where the site has an `audit log` and this process is
 /// root's, appends it to that file (made with mode 0600, one write, so that lines of several processes stay whole).
 /// The file's folder must be root's alone, like the folders above it. Category::config where the file cannot be written
-/// or is not root's: a site that wants a record gets no container without one. Without a syslog nothing is lost but that
-/// copy.
+/// or is not root's: a site that wants a record gets no container without one. A syslog that is not there, or does not
+/// read, is not waited for.
 [[nodiscard]] Status write_audit(const config::SiteConfig& site, const std::string& line);
 
 }  // namespace berth

@@ -135,6 +135,9 @@ JobContext job_context(const Identity& identity) {
 Result<config::SitePolicy> site_policy(const std::string& berth_conf, const JobContext& job) {
     BERTH_TRY(const config::SiteFile file, config::load_file(berth_conf));
     config::JobFacts facts{job.launch == Launch::slurm, job.partition, job.account, {}};
+    // With newgrp a job leaves the group of its user's account behind; a section about it holds nevertheless.
+    const passwd* const account = ::getpwuid(job.uid);
+    const gid_t own_group = account != nullptr ? account->pw_gid : job.gid;
     for (const config::Section& section : file.sections) {
         if (section.kind != config::SectionKind::group) continue;
         std::optional<gid_t> gid = as_number(section.name);
@@ -142,7 +145,7 @@ Result<config::SitePolicy> site_policy(const std::string& berth_conf, const JobC
         if (!gid)
             return Error{Category::config, ENOENT,
                          section.origin.to_string() + ": " + section.head() + ": this node knows no such group: mend the name, or the node's name service"};
-        if (*gid == job.gid || std::find(job.groups.begin(), job.groups.end(), *gid) != job.groups.end()) facts.groups.push_back(section.name);
+        if (*gid == job.gid || *gid == own_group || std::find(job.groups.begin(), job.groups.end(), *gid) != job.groups.end()) facts.groups.push_back(section.name);
     }
     return config::load_policy(berth_conf, file, facts);
 }

@@ -16,6 +16,9 @@ constexpr auto kKernelTypes = std::to_array<std::string_view>(
     {"binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "devtmpfs", "efivarfs", "fusectl", "hugetlbfs", "mqueue",
      "nsfs", "proc", "pstore", "rpc_pipefs", "securityfs", "selinuxfs", "sysfs", "tracefs"});
 
+/// A user can mount as many as he likes of those, which others may not look into.
+bool is_served_by_users(std::string_view type) { return type == "fuse" || type == "fuseblk" || type.starts_with("fuse."); }
+
 /// Blanks, tabs, newlines and backslashes are written as three octal digits.
 std::string unescaped(std::string_view field) {
     const auto digit = [](char c) { return c >= '0' && c <= '7'; };
@@ -41,7 +44,7 @@ std::vector<std::string> file_system_mounts(std::string_view mountinfo) {
         const auto fields = split(line, ' ');
         const auto dash = std::find(fields.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(fields.size(), 6)), fields.end(), "-");
         if (fields.end() - dash < 2) continue;
-        if (std::ranges::count(kKernelTypes, std::string_view(dash[1])) > 0) continue;
+        if (std::ranges::count(kKernelTypes, std::string_view(dash[1])) > 0 || is_served_by_users(dash[1])) continue;
         std::string path = unescaped(fields[4]);
         if (!path.starts_with('/') || normal_path(path) != path || path.ends_with("//deleted")) continue;
         if (std::ranges::count(paths, path) == 0) paths.push_back(std::move(path));

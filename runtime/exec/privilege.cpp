@@ -107,6 +107,8 @@ int keep_permitted_capabilities() noexcept {
 
 int limit_capabilities(CapabilitySet kept) noexcept {
     if (kept != 0) kept &= known_to_kernel();
+    // Root's exec takes what the bounding set leaves. Inheritable ones would stay with programs that root starts as others.
+    if (::geteuid() == 0) return set_capabilities(kept, 0);
     if (const int failed = set_capabilities(kept, kept); failed != 0) return failed;
     for (int capability = 0; capability <= kLastCapabilityNumber; ++capability) {
         if ((kept & capability_bit(capability)) == 0) continue;

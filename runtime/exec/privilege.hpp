@@ -30,8 +30,8 @@ struct Identity {
 /// Permitted capabilities outlast a change from root to another user, until the next exec. No allocation.
 [[nodiscard]] int keep_permitted_capabilities() noexcept;
 
-/// Makes the effective, permitted, inheritable and ambient sets `kept`, and reads them back. EPERM where this process
-/// lacks one of them. What a kernel does not know is left out. No allocation.
+/// Makes the effective and permitted sets `kept`, and for others than root the inheritable and ambient ones, which else are
+/// empty; reads them back. EPERM where this process lacks one of them. What a kernel does not know is left out. No allocation.
 [[nodiscard]] int limit_capabilities(CapabilitySet kept) noexcept;
 
 /// Other ids and groups for a process of root's, read back; see effect::BecomeIdentity.

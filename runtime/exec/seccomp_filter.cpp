@@ -42,6 +42,7 @@ struct Abi {
     bool wide;              ///< arguments of 64 bits
 };
 
+constexpr std::uint64_t kIpcCalls = 0xFFFF;  // of the first argument of ipc(2); above are versions, which the kernel takes off
 constexpr std::uint32_t kX32 = 0x40000000;  // __X32_SYSCALL_BIT
 constexpr std::uint32_t kNoCall = 0xFFFFFFFF;  // a tracer sets it to have a call left out
 constexpr Abi kX86_64{"SCMP_ARCH_X86_64", SCMP_ARCH_X86_64, AUDIT_ARCH_X86_64, 0, kX32 - 1, true};
@@ -125,7 +126,7 @@ public:
         if (number > -100 || number <= -300) return;
         if (const auto direct = direct_number(name)) add_call(*direct, rule);
         const int carrier = seccomp_syscall_resolve_name_rewrite(abi_.token, name.c_str());
-        if (carrier >= 0) add_carried(static_cast<std::uint32_t>(carrier), static_cast<unsigned>(-number % 100), rule);
+        if (carrier >= 0) add_carried(static_cast<std::uint32_t>(carrier), static_cast<unsigned>(-number % 100), number <= -200 ? kIpcCalls : ~std::uint64_t{0}, rule);
     }
 
     /// After those of smaller numbers.
@@ -154,17 +155,18 @@ private:
         std::uint32_t number = 0;
         const SeccompRule* rule = nullptr;
         std::optional<unsigned> carried;  ///< which call of those that `number` carries
+        std::uint64_t mask = 0;           ///< the bits of its first argument that say so
     };
 
     void add_call(std::uint32_t number, const SeccompRule& rule) {
         if (number - abi_.first < kLongestSequence) last_ = std::max(last_.value_or(0), number);
-        entries_.push_back({number, &rule, std::nullopt});
+        entries_.push_back({number, &rule, std::nullopt, 0});
     }
 
-    void add_carried(std::uint32_t carrier, unsigned call, const SeccompRule& rule) {
+    void add_carried(std::uint32_t carrier, unsigned call, std::uint64_t mask, const SeccompRule& rule) {
         // The call's own arguments lie in memory, where no filter looks.
-        if (rule.arguments.empty() || rule.verdict.action < otherwise_.action)
-            entries_.push_back({carrier, &rule, call});
+        if (rule.arguments.empty() || rule.verdict.action <= otherwise_.action)
+            entries_.push_back({carrier, &rule, call, mask});
     }
 
     /// The code of the call at `at`, which moves to the next one.
@@ -178,7 +180,7 @@ private:
             SeccompBranch& branch = branches.emplace_back();
             branch.verdict = entry.rule->verdict;
             if (entry.carried)
-                branch.arguments = {{0, SeccompComparison::eq, *entry.carried, 0}};
+                branch.arguments = {{0, SeccompComparison::masked_eq, entry.mask, *entry.carried}};
             else
                 for (const SeccompArgument& argument : entry.rule->arguments)
                     branch.arguments.push_back(abi_.wide ? argument : narrow(argument));

@@ -10,14 +10,12 @@ namespace berth {
 void pack(Packer& packer, const SeccompFilter& filter) {
     packer.text({reinterpret_cast<const char*>(filter.program.data()), filter.program.size() * sizeof(sock_filter)});
     packer.number(filter.flags);
-    packer.texts(filter.skipped);
 }
 
 std::optional<SeccompFilter> unpack_filter(Unpacker& unpacker) {
     const std::string bytes = unpacker.text();
     SeccompFilter filter;
     filter.flags = static_cast<unsigned>(unpacker.number());
-    filter.skipped = unpacker.texts();
     constexpr unsigned kKnownFlags = SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW;
     if ((filter.flags & ~kKnownFlags) != 0) return std::nullopt;
     if (!unpacker.ok() || bytes.empty() || bytes.size() % sizeof(sock_filter) != 0 || bytes.size() / sizeof(sock_filter) > BPF_MAXINSNS)

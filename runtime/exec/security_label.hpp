@@ -14,7 +14,7 @@ namespace berth {
 [[nodiscard]] std::vector<SecurityModule> active_security_modules();
 
 /// Opens the file in which this process names the label of its next exec (proc(5), /proc/PID/attr), beneath the procfs
-/// that is mounted at /proc, crossing no mount and no magic link: whatever a user has bound over it is refused.
+/// that is mounted at /proc here (the host's, or the container's bind of it), crossing no mount and no magic link: whatever a user has bound over it is refused.
 /// Category::unsupported where the kernel has no such file or /proc is not procfs.
 [[nodiscard]] Result<UniqueFd> open_label(SecurityModule module);
 

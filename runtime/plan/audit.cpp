@@ -58,7 +58,8 @@ std::string audit_line(const AuditEvent& event, const JobContext& job) {
     json["outcome"] = refused ? "refused" : event.failure ? "failed" : "allowed";
     if (refused) json["message"] = event.decision->refusal->message;
     else if (event.failure) json["message"] = event.failure->message;
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+    // ASCII alone: readers split lines at more than '\n', and terminals obey more than ASCII's control characters.
+    return json.dump(-1, ' ', true, Json::error_handler_t::replace);
 }
 
 }  // namespace berth

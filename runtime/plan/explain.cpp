@@ -30,7 +30,7 @@ std::string explain_json(const Decision& decision, const Plan& plan) {
             root["plan"].push_back(
                 {{"phase", to_string(step.phase)}, {"effect", name_of(step.effect)}, {"description", describe(step.effect, plan)}});
     // Bytes that are not UTF-8 (a path can hold any) become U+FFFD rather than an exception.
-    return root.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+    return root.dump(2, ' ', true, json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace berth

@@ -140,7 +140,7 @@ struct BecomeIdentity {
     std::vector<gid_t> gids;  ///< the first is the primary one; empty: unchanged
     bool operator==(const BecomeIdentity&) const = default;
 };
-/// Where a security module takes the label for the next exec. Opened in the kernel's own procfs, before the container's.
+/// Where a security module takes the label for the next exec. Opened beneath the root of a procfs, through no other mount.
 struct OpenLabel {
     SecurityModule module = SecurityModule::apparmor;
     bool operator==(const OpenLabel&) const = default;

@@ -32,11 +32,18 @@ Status apply_default(Request& request, std::string_view text) {
     return option.apply(request, has_value ? text.substr(equals + 1) : "");
 }
 
+/// The image is asked for in other ways than by an option: a list that names it would forbid or allow nothing.
+std::optional<std::string> unlistable_option(const std::string& name) {
+    if (auto unknown = unknown_option(name)) return unknown;
+    if (find_option(name)->scope != Scope::slurm_only) return std::nullopt;
+    return "'" + name + "' cannot be listed; `limit container` and ecl.toml say which images run";
+}
+
 /// The line's problem, if it is about options and has one.
 std::optional<std::string> problem_of(const config::DirectiveLine& line) {
     if (line.directive->name == "option deny") {
         for (const std::string& name : config::list_entries(line.value))
-            if (auto unknown = unknown_option(name)) return unknown;
+            if (auto unknown = unlistable_option(name)) return unknown;
     } else if (line.directive->name == "option default" && !line.value.empty()) {
         Request request;
         if (auto status = apply_default(request, line.value); !status) return status.error().message;
@@ -84,7 +91,7 @@ std::vector<config::Problem> option_problems(const config::Ecl& ecl) {
 
 std::optional<std::string> unusable_options(const std::vector<std::string>& names) {
     for (const std::string& name : names)
-        if (auto unknown = unknown_option(name)) return *unknown + ": the site's configuration must be mended";
+        if (auto unknown = unlistable_option(name)) return *unknown + ": the site's configuration must be mended";
     return std::nullopt;
 }
 

@@ -17,8 +17,13 @@ setup_file() {
     mknod -m 0666 "$BAG/null" c 1 3 2>/dev/null || true
     mknod -m 0666 "$BAG/disk" b 7 0 2>/dev/null || true
     install -m 0644 "$HOSTILE" "$FIXTURES/hostile.sif"
+    # Root, who is among those that try, has all of them otherwise.
+    configure_release 'root default capabilities' no
 }
-teardown_file() { slurm_down; }
+teardown_file() {
+    configure_release 'root default capabilities' full
+    slurm_down
+}
 
 # no_capabilities STATUS: what /proc/self/status said inside.
 no_capabilities() {

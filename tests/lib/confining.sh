@@ -29,8 +29,15 @@ capability_down() { capability_write '{}'; }
 sets_of() { "$@" grep -E '^(Cap|NoNewPrivs)' /proc/self/status | awk '{gsub(":", "="); printf "%s%s%s", sep, $1, $2; sep = " "}'; }
 
 # all_sets HEX NO_NEW_PRIVS: what sets_of prints when each set is HEX.
-all_sets() {
+all_sets() { sets_line "$1" "$1" "$2"; }
+
+# roots_sets HEX NO_NEW_PRIVS: the same for root, whose exec needs no inheritable and ambient ones.
+roots_sets() { sets_line "$1" 0 "$2"; }
+
+# sets_line HEX INHERITED_HEX NO_NEW_PRIVS
+sets_line() {
     local name
-    for name in Inh Prm Eff Bnd Amb; do printf 'Cap%s=%016x ' "$name" "$((16#$1))"; done
-    printf 'NoNewPrivs=%s' "$2"
+    printf 'CapInh=%016x ' "$((16#$2))"
+    for name in Prm Eff Bnd; do printf 'Cap%s=%016x ' "$name" "$((16#$1))"; done
+    printf 'CapAmb=%016x NoNewPrivs=%s' "$((16#$2))" "$3"
 }

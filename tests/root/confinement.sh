@@ -18,18 +18,18 @@ with_bit() { printf '%x' $((16#$1 | 1 << $2)); }
 
 test_root_keeps_what_the_site_says() {
     configure_release 'root default capabilities' full
-    check_equal "$(all_sets "$(all_here)" 0)" "$(sets "$DEMO")"
+    check_equal "$(roots_sets "$(all_here)" 0)" "$(sets "$DEMO")"
     configure_release 'root default capabilities' no
-    check_equal "$(all_sets 0 1)" "$(sets "$DEMO")"
-    check_equal "$(all_sets "$(all_here)" 0)" "$(sets --keep-privs "$DEMO")"
-    check_equal "$(all_sets "$(with_bit 0 0)" 1)" "$(sets --add-caps CAP_CHOWN "$DEMO")"
+    check_equal "$(roots_sets 0 1)" "$(sets "$DEMO")"
+    check_equal "$(roots_sets "$(all_here)" 0)" "$(sets --keep-privs "$DEMO")"
+    check_equal "$(roots_sets "$(with_bit 0 0)" 1)" "$(sets --add-caps CAP_CHOWN "$DEMO")"
     configure_release 'root default capabilities' file
     capability_write '{"users": {"root": ["CAP_CHOWN", "CAP_KILL"]}}'
-    check_equal "$(all_sets 21 0)" "$(sets "$DEMO")"
-    check_equal "$(all_sets 1 0)" "$(sets --drop-caps kill "$DEMO")"
+    check_equal "$(roots_sets 21 0)" "$(sets "$DEMO")"
+    check_equal "$(roots_sets 1 0)" "$(sets --drop-caps kill "$DEMO")"
     configure_release 'root default capabilities' full
-    check_equal "$(all_sets 0 1)" "$(sets --no-privs "$DEMO")"
-    check_equal "$(all_sets "$(printf '%x' $((16#$(all_here) & ~1)))" 0)" "$(sets --drop-caps CAP_CHOWN "$DEMO")"
+    check_equal "$(roots_sets 0 1)" "$(sets --no-privs "$DEMO")"
+    check_equal "$(roots_sets "$(printf '%x' $((16#$(all_here) & ~1)))" 0)" "$(sets --drop-caps CAP_CHOWN "$DEMO")"
 }
 
 test_the_sets_are_in_force() {

@@ -65,6 +65,18 @@ test_a_group() {
     check_clean
 }
 
+# newgrp changes the group of the job, not the one of the account.
+test_a_user_who_leaves_his_group() {
+    groupadd "$TEST_USER-other"
+    conf_with "[group $(id -gn "$TEST_USER")]" 'user bind control = no'
+    capture setpriv --reuid "$TEST_UID" --regid "$(getent group "$TEST_USER-other" | cut -d: -f3)" --clear-groups env HOME="$TEST_HOME" \
+        srun --chdir=/ --container="$DEMO" --container-bind=/usr/share:/mnt true
+    groupdel "$TEST_USER-other"
+    check_equal 255 "$CAPTURED_STATUS"
+    check_match 'user bind control = no' "$CAPTURED_ERR"
+    check_clean
+}
+
 test_option_deny_and_default() {
     conf_with 'option deny = bind' 'option default = contain' '[partition other]' 'option default = env=A=1'
     check_refused '--bind: this site does not allow this option .*option deny = bind' step "$DEMO" --container-bind=/usr/share:/mnt true

@@ -305,6 +305,15 @@ TEST_CASE("seccomp filter: socketcall and ipc carry the calls that they carry, a
     CHECK(asked(denying, kI386, kSocketcall, {1}) == failing(EPERM));
     CHECK(asked(denying, kI386, kSocketcall, {3}) == failing(EPERM));
     CHECK(asked(denying, kI386, kSocketcall, {4}) == SECCOMP_RET_ALLOW);
+    // The kernel takes a version off the number of ipc(2), and none off that of socketcall(2).
+    for (const std::uint64_t version : {0x10000U, 0xFFFF0000U}) CHECK(asked(denying, kI386, kIpc, {version | 2}) == failing(EPERM));
+    CHECK(asked(denying, kI386, kIpc, {0x10001}) == SECCOMP_RET_ALLOW);
+    // A condition of the same strictness as the default holds against a rule without one, as it does for the call itself.
+    const SeccompFilter both = compiled(R"({"defaultAction": "SCMP_ACT_ERRNO", )" + std::string(kAllSubs) + R"("syscalls": [
+        {"names": ["socket"], "action": "SCMP_ACT_ALLOW"},
+        {"names": ["socket"], "action": "SCMP_ACT_ERRNO", "args": [{"index": 0, "op": "SCMP_CMP_EQ", "value": 16}]}]})");
+    CHECK(asked(both, kI386, kSocket, {16}) == failing(EPERM));
+    CHECK(asked(both, kI386, kSocketcall, {1}) == failing(EPERM));
 }
 
 TEST_CASE("seccomp filter: -1 is -1 in 32 bits, too; s390x reads its words the other way round") {
