@@ -38,10 +38,11 @@ test_from_outside_and_from_inside() {
     check_clean
 }
 
-# Whatever of ours runs for a moment only, as root or as the image server's user.
+# Whatever of ours runs for a moment only, as root or as the image server's user. Of the slurmstepds the oldest: a younger one
+# may be the user's own task before its exec.
 test_the_helpers_of_a_starting_step() {
     local i hunter
-    in_background sh -c ': >hunting; while [ -e hunting ]; do for p in $(pgrep "^berth-") $(pgrep -n slurmstepd); do echo "$p" >>met; '"$MEDDLE"' $p; done; done' \
+    in_background sh -c ': >hunting; while [ -e hunting ]; do for p in $(pgrep "^berth-") $(pgrep -o slurmstepd); do echo "$p" >>met; '"$MEDDLE"' $p; done; done' \
         >"$TEST_TMP/worked" 2>/dev/null
     hunter=$!
     until_true 5 test -e "$TEST_HOME/hunting"
