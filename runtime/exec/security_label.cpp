@@ -33,6 +33,8 @@ Result<UniqueFd> open_own(int proc, const std::string& path) {
     how.flags = O_RDWR | O_CLOEXEC;
     how.resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS;
     const long fd = ::syscall(SYS_openat2, proc, path.c_str(), &how, sizeof how);
+    if (fd < 0 && errno == EXDEV)
+        return Error{Category::usage, EXDEV, "/proc/" + path + ": something is mounted over it, and no label is set through that: leave that bind out"};
     if (fd < 0) return errno_error("/proc/" + path, errno, Category::unsupported);
     return UniqueFd(static_cast<int>(fd));
 }
