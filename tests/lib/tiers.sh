@@ -51,8 +51,8 @@ tier_peer() {
 
 tier_unit() { unit_tests unit dev; }
 
-# The unit tests; then, with sanitized programs, what users do and what attackers try. The plugin stays the release's:
-# Slurm's programs, which load it, have no sanitizer.
+# The unit tests; then, with sanitized programs, what users do and what attackers try. Others stay the release's: the plugin,
+# which programs without a sanitizer load, and those whose limits and filters leave a sanitizer no room (docs/untested.md).
 tier_asan() {
     local prefix=$BERTH_PREFIX
     BUILD_TARGETS=all unit_tests asan asan
@@ -68,7 +68,7 @@ tier_asan() {
 asan_install() {
     cp -a "$BERTH_PREFIX" "$1"
     local program
-    for program in bin/berth libexec/berth/{berth-step,berth-fuse,berth-image,berth-trust,berth-verify}; do
+    for program in bin/berth libexec/berth/{berth-step,berth-trust,berth-verify}; do
         install -m 0755 "$BERTH_BUILD/asan/$program" "$1/$program"
     done
     install -m 0755 "$BERTH_BUILD/asan/bin/berth_failing_runner" "$1/bin"

@@ -153,7 +153,7 @@ TEST_CASE("trusted file: what is no file") {
     REQUIRE(::mkfifo(folder.at("fifo").c_str(), 0600) == 0);
     CHECK_THAT(refusal(folder.at("fifo")), Contains("is not a regular file"));
     fs::create_directory(folder.at("folder"));
-    CHECK_THAT(refusal(folder.at("folder")), Contains("is not a regular file"));
+    CHECK_THAT(refusal(folder.at("folder")), Contains("is a folder, not a file"));
     CHECK_THAT(refusal(folder.at("probe/berth.conf")), Contains(folder.at("probe") + ": is not a folder"));
     CHECK_THAT(refusal("/"), Contains("/: is a folder"));
     CHECK_THAT(refusal(folder.at(std::string(300, 'n'))), Contains("File name too long"));
