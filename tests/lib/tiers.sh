@@ -51,8 +51,8 @@ tier_peer() {
 
 tier_unit() { unit_tests unit dev; }
 
-# The unit tests; then, with sanitized programs, what users do and what attackers try. Others stay the release's: the plugin,
-# which programs without a sanitizer load, and those whose limits and filters leave a sanitizer no room (docs/untested.md).
+# The unit tests; then, with sanitized programs, what users do. Others stay the release's: the plugin, which programs without
+# a sanitizer load, and those whose limits and filters leave a sanitizer no room (docs/untested.md).
 tier_asan() {
     local prefix=$BERTH_PREFIX
     BUILD_TARGETS=all unit_tests asan asan
@@ -60,8 +60,6 @@ tier_asan() {
     fuse_for_user
     tier_files userns asan-userns
     fuse_as_before
-    cluster_detect "$BERTH_TEST_ROOT/cluster-probe"
-    tier_files attacks asan-attacks
     BERTH_PREFIX=$prefix
 }
 
