@@ -62,14 +62,14 @@ Result<std::string> name_of_account(std::string_view kind, const std::string& na
     return own;
 }
 
-Status add_to(CapabilityAccounts& accounts, std::string_view kind, const std::string& name, CapabilitySet set) {
+Result<std::string> add_to(CapabilityAccounts& accounts, std::string_view kind, const std::string& name, CapabilitySet set) {
     BERTH_TRY(const std::string own, name_of_account(kind, name));
     accounts[own].value |= set;
-    return {};
+    return own;
 }
 
 /// The account itself may be gone by now.
-Status drop_from(CapabilityAccounts& accounts, std::string_view kind, const std::string& name, CapabilitySet set) {
+Result<std::string> drop_from(CapabilityAccounts& accounts, std::string_view kind, const std::string& name, CapabilitySet set) {
     const auto entry = accounts.find(name);
     if (entry == accounts.end())
         return usage(shown(kind, name) + " may have no capability anyway; berth capability list shows who may");
@@ -78,10 +78,10 @@ Status drop_from(CapabilityAccounts& accounts, std::string_view kind, const std:
         log(LogLevel::warning, shown(kind, name) + " may not have " + to_string(missing) + " anyway");
     entry->second.value &= ~set;
     if (entry->second.value == 0) accounts.erase(entry);
-    return {};
+    return name;
 }
 
-using Change = Status (*)(CapabilityAccounts&, std::string_view kind, const std::string& name, CapabilitySet);
+using Change = Result<std::string> (*)(CapabilityAccounts&, std::string_view kind, const std::string& name, CapabilitySet);
 
 std::string line(std::string_view kind, const std::string& name, const CapabilityAccounts& accounts) {
     const auto entry = accounts.find(name);
@@ -95,14 +95,15 @@ Status change(const Arguments& arguments, Change by) {
     if (::geteuid() != 0)
         return Error{Category::denied, EPERM,
                      printable(config::capability_path(conf)) + ": only root can change what users may have"};
+    std::string user, group;  // as the name service spells them
     const auto both = [&](CapabilityGrants& grants) -> Status {
-        if (!arguments.user.empty()) BERTH_CHECK(by(grants.users, "user", arguments.user, set));
-        if (!arguments.group.empty()) BERTH_CHECK(by(grants.groups, "group", arguments.group, set));
+        if (!arguments.user.empty()) { BERTH_TRY(user, by(grants.users, "user", arguments.user, set)); }
+        if (!arguments.group.empty()) { BERTH_TRY(group, by(grants.groups, "group", arguments.group, set)); }
         return {};
     };
     BERTH_TRY(const CapabilityGrants grants, change_capabilities(conf, both));
-    if (!arguments.user.empty()) fmt::print("{}", line("user", arguments.user, grants.users));
-    if (!arguments.group.empty()) fmt::print("{}", line("group", arguments.group, grants.groups));
+    if (!user.empty()) fmt::print("{}", line("user", user, grants.users));
+    if (!group.empty()) fmt::print("{}", line("group", group, grants.groups));
     return {};
 }
 

@@ -29,7 +29,7 @@ constexpr auto kChecks = std::to_array<Check>({
      examine_security_modules},
     {"GPUs", "What is seen of NVIDIA's and AMD's drivers, devices and libraries.", examine_gpus},
     {"programs", "That Berth's own programs are there and root's alone, and the programs of others that Berth starts.", examine_programs},
-    {"configuration", "berth.conf and ecl.toml: whether a step could read them, and whether they contradict each other or the node.",
+    {"configuration", "berth.conf, ecl.toml, capability.json and the seccomp profile: whether a step could read them, and whether they contradict each other or the node.",
      examine_configuration},
     {"image server user", "Whether the account exists and is not root's.", examine_server_account},
     {"site keyring", "Whether it is root's alone, and there at all where signatures are required.", examine_keyring},

@@ -10,6 +10,7 @@
 #include "runtime/config/site_policy.hpp"
 #include "runtime/config/trusted_file.hpp"
 #include "runtime/exec/container.hpp"
+#include "runtime/policy/site_options.hpp"
 #include "tools/config_meaning.hpp"
 #include "tools/doctor_checks.hpp"
 
@@ -30,7 +31,7 @@ Finding own_program(const std::string& name) {
 }
 
 /// Nothing where it cannot be read, which the check of the configuration says.
-std::optional<config::SitePolicy> site_policy(const Surroundings& node) {
+std::optional<config::SitePolicy> readable_policy(const Surroundings& node) {
     auto policy = config::load_policy(node.berth_conf);
     if (!policy) return std::nullopt;
     return std::move(policy).value();
@@ -50,23 +51,28 @@ std::vector<Finding> examine_programs(const Surroundings&) {
 
 std::vector<Finding> examine_configuration(const Surroundings& node) {
     const std::string all = "berth config check lists all that is wrong with it";
-    const auto conf = config::load(node.berth_conf);
-    if (!conf) return {{Health::fail, "berth.conf", conf.error().message, all}};
+    const auto file = config::load_file(node.berth_conf);
+    if (!file) return {{Health::fail, "berth.conf", file.error().message, all}};
+    for (const auto& problem : option_problems(*file)) return {{Health::fail, "berth.conf", problem.to_string(), all}};
     std::vector<Finding> findings{{Health::ok, "berth.conf", node.berth_conf, ""}};
     const std::string list = config::ecl_path(node.berth_conf);
     const auto ecl = config::load_ecl(list);
-    if (!ecl) {
-        findings.push_back({Health::fail, "ecl.toml", ecl.error().message, all});
-        return findings;
-    }
-    findings.push_back({Health::ok, "ecl.toml", list + (ecl->activated.value ? ", activated" : ", not activated"), ""});
-    for (const auto& problem : examine_meaning({*conf, *ecl}, node.berth_conf).problems)
+    if (ecl) findings.push_back({Health::ok, "ecl.toml", list + (ecl->activated.value ? ", activated" : ", not activated"), ""});
+    else findings.push_back({Health::fail, "ecl.toml", ecl.error().message, all});
+    const std::string grants = config::capability_path(node.berth_conf);
+    if (const auto read = config::load_capabilities(grants); !read) findings.push_back({Health::fail, "capability.json", read.error().message, all});
+    const config::SiteConfig conf = config::for_job(*file, {});
+    if (const auto& profile = conf.seccomp_profile; !profile.value.empty())
+        if (const auto read = config::load_seccomp_profile(profile); !read)
+            findings.push_back({Health::fail, "seccomp profile", read.error().message, all});
+    if (!ecl) return findings;
+    for (const auto& problem : examine_meaning({conf, *ecl, {}, {}}, node.berth_conf).problems)
         findings.push_back({Health::warn, "configuration", problem.to_string(), "see the message; berth config check shows it, too"});
     return findings;
 }
 
 std::vector<Finding> examine_server_account(const Surroundings& node) {
-    const auto policy = site_policy(node);
+    const auto policy = readable_policy(node);
     if (!policy) return {};
     const auto found = image_server_account(policy->conf);
     if (!found) return {{Health::fail, "image server user", found.error().message, "see the message"}};
@@ -74,7 +80,7 @@ std::vector<Finding> examine_server_account(const Surroundings& node) {
 }
 
 std::vector<Finding> examine_keyring(const Surroundings& node) {
-    const auto policy = site_policy(node);
+    const auto policy = readable_policy(node);
     if (!policy) return {};
     const auto keys = config::read_site_keyring();
     const std::string path = config::site_keyring_path();
@@ -86,7 +92,7 @@ std::vector<Finding> examine_keyring(const Surroundings& node) {
 }
 
 std::vector<Finding> examine_image_cache(const Surroundings& node) {
-    const auto policy = site_policy(node);
+    const auto policy = readable_policy(node);
     if (!policy) return {};
     const std::string& folder = policy->conf.image_cache.value;
     const std::string above = std::filesystem::path(folder).parent_path().string();

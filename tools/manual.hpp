@@ -13,7 +13,7 @@ namespace berth::tools {
 [[nodiscard]] std::string roff(std::string_view text);
 
 /// The page that a template makes. `@version@` becomes `version` everywhere; a line that is `@NAME@` alone becomes a
-/// table: @options@ (runtime/request), @directives@, @directives-at-default@ (runtime/config), @ecl-keys@,
+/// table: @options@ (runtime/request), @directives@, @directives-that-hold@ (runtime/config), @ecl-keys@,
 /// @ecl-group-keys@, @checks@ (tools/doctor.hpp), @capabilities@ (runtime/base). Any other such line is Category::usage
 /// with `name` and the line.
 [[nodiscard]] Result<std::string> manual_page(std::string_view page, const std::string& name, const std::string& version);

@@ -92,7 +92,7 @@ test_a_users_lock_stops_nobody() {
     folder=$(dirname "$FILE")
     capability add --user "$TEST_USER" CAP_KILL >/dev/null 2>&1
     as_user sh -c "exec 8<'$folder' 9<'$FILE'; flock -x 8; flock -x 9; echo \$\$ >'$held.new'; mv '$held.new' '$held'; exec sleep 60" &
-    until [[ -s $held ]]; do sleep 0.05; done
+    until_true 10 test -s "$held" || fail "nobody holds the lock"
     check_status 0 timeout 20 "$BERTH_PREFIX/bin/berth" capability add --user "$TEST_USER" CAP_CHOWN
     check_status 1 flock -n -x "$folder" true
     kill "$(cat "$held")"

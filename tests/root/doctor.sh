@@ -109,6 +109,12 @@ test_broken_on_purpose() {
     check_match 'no image runs' "$(what configuration)"
     ecl_down
     check_equal ok "$(health ecl.toml)"
+    capability_write '{"users": {"x": ["CAP_CHWON"]}}'
+    check_equal fail "$(health capability.json)"
+    capability_down
+    configure_release 'seccomp profile' /no/such/profile.json
+    check_equal fail "$(health 'seccomp profile')"
+    configure_release 'seccomp profile' ''
     configure_release 'limit container paths' /no/such/folder
     check_equal warn "$(health configuration)"
 }
