@@ -156,7 +156,7 @@ int check(const Arguments& arguments) {
         problems.insert(problems.end(), capabilities->problems.begin(), capabilities->problems.end());
     // Of files that cannot be read, nothing can be said.
     Meaning meaning;
-    if (problems.empty()) meaning = examine_meaning({reading.config, ecl ? ecl->ecl : Ecl{}, {}, {}}, arguments.file);
+    if (problems.empty()) meaning = examine_meaning(reading.file, ecl ? ecl->ecl : Ecl{}, arguments.file);
     problems.insert(problems.end(), meaning.problems.begin(), meaning.problems.end());
     if (arguments.json) {
         Json json{{"file", arguments.file}, {"ok", problems.empty()}, {"directives_set", directives_set(reading)}, {"sections", reading.file.sections.size()}};

@@ -78,10 +78,11 @@ std::string without(const Origin& origin, const std::string& message) {
 
 class Examiner {
 public:
-    Examiner(const config::SitePolicy& policy, const std::string& berth_conf)
-        : conf_(policy.conf), ecl_(policy.ecl), berth_conf_(berth_conf) {}
+    Examiner(const config::Ecl& ecl, const std::string& berth_conf) : ecl_(ecl), berth_conf_(berth_conf) {}
 
-    Meaning examine() {
+    Meaning examine(config::SiteConfig conf) {
+        conf_ = std::move(conf);
+        meaning_ = {};
         look_at_kinds();
         look_at_limits();
         look_at_cache();
@@ -92,7 +93,7 @@ public:
         for (const EclGroup& group : ecl_.groups)
             if (!group.folder.empty() && is_missing(group.folder))
                 add(ecl_.activated.value, group.origin, "dirpath " + printable(group.folder) + " does not exist on this node");
-        return std::move(meaning_);
+        return meaning_;
     }
 
 private:
@@ -161,7 +162,8 @@ private:
 
     void look_at_keyring() {
         const auto needed = signatures_needed();
-        const auto keys = needed || !ecl_.groups.empty() ? site_keys() : Keys{};
+        if (!keys_ && (needed || !ecl_.groups.empty())) keys_ = site_keys();
+        const Result<Keys>& keys = keys_ ? *keys_ : kNoKeys;
         const Origin& origin = conf_.require_signature.value ? conf_.require_signature.origin : ecl_.activated.origin;
         if (!keys) return add(needed.has_value(), origin, "the site's keyring cannot be looked into: " + keys.error().message);
         if (needed && keys->empty())
@@ -183,16 +185,45 @@ private:
             add(is_wanted, group.origin, name + " is " + found->second + ": images that it signed are refused");
     }
 
-    const config::SiteConfig& conf_;
+    inline static const Result<Keys> kNoKeys{Keys{}};
+
+    config::SiteConfig conf_;
     const config::Ecl& ecl_;
     const std::string& berth_conf_;
+    std::optional<Result<Keys>> keys_;  ///< looked into once
     Meaning meaning_;
 };
 
+/// A job that this section alone is about.
+config::JobFacts facts_of(const config::Section& section) {
+    config::JobFacts facts{true, "", "", {}};
+    switch (section.kind) {
+        case config::SectionKind::partition: facts.partition = section.name; break;
+        case config::SectionKind::account: facts.account = section.name; break;
+        case config::SectionKind::group: facts.groups = {section.name}; break;
+    }
+    return facts;
+}
+
+/// What a section brings that the rest of the file does not say already.
+void add_new(const std::vector<Problem>& everywhere, const std::vector<Problem>& in_section, const std::string& section,
+             std::vector<Problem>& all) {
+    for (const Problem& problem : in_section)
+        if (std::ranges::find(everywhere, problem) == everywhere.end()) all.push_back({problem.where, section + ": " + problem.message});
+}
+
 }  // namespace
 
-Meaning examine_meaning(const config::SitePolicy& policy, const std::string& berth_conf) {
-    return Examiner(policy, berth_conf).examine();
+Meaning examine_meaning(const config::SiteFile& file, const config::Ecl& ecl, const std::string& berth_conf) {
+    Examiner examiner(ecl, berth_conf);
+    Meaning meaning = examiner.examine(config::for_job(file, {}));
+    const Meaning everywhere = meaning;
+    for (const config::Section& section : file.sections) {
+        const Meaning more = examiner.examine(config::for_job({file.lines, {section}}, facts_of(section)));
+        add_new(everywhere.problems, more.problems, section.head(), meaning.problems);
+        add_new(everywhere.notes, more.notes, section.head(), meaning.notes);
+    }
+    return meaning;
 }
 
 }  // namespace berth::tools

@@ -4,8 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "runtime/config/ecl.hpp"
 #include "runtime/config/problem.hpp"
-#include "runtime/config/site_policy.hpp"
+#include "runtime/config/site_config.hpp"
 
 namespace berth::tools {
 
@@ -14,8 +15,9 @@ struct Meaning {
     std::vector<config::Problem> notes;     ///< worth knowing; the files do what they say
 };
 
-/// Looks at the node: users, groups, folders and, by libexec/berth/berth-trust, the keys of the site's keyring. Changes
-/// nothing; needs no privilege. `berth_conf` names the file where a default is at fault.
-[[nodiscard]] Meaning examine_meaning(const config::SitePolicy& policy, const std::string& berth_conf);
+/// Looks at what holds without sections, and at what each section makes of it; and at the node: users, groups, folders
+/// and, by libexec/berth/berth-trust, the keys of the site's keyring. Changes nothing; needs no privilege. `berth_conf`
+/// names the file where a default is at fault.
+[[nodiscard]] Meaning examine_meaning(const config::SiteFile& file, const config::Ecl& ecl, const std::string& berth_conf);
 
 }  // namespace berth::tools

@@ -41,11 +41,13 @@ bool needs_signatures(const config::SitePolicy& policy) { return policy.conf.req
 
 }  // namespace
 
-std::vector<Finding> examine_programs(const Surroundings&) {
+std::vector<Finding> examine_programs(const Surroundings& node) {
     std::vector<Finding> findings;
     for (const char* name : {"berth-step", "berth-fuse", "berth-verify", "berth-trust", "berth-image"}) findings.push_back(own_program(name));
     findings.push_back(program("/usr/bin/gpg", Health::warn, "OpenPGP signatures are checked with it", "install the package gnupg or gpg"));
-    findings.push_back(program("/usr/bin/mksquashfs", Health::warn, "berth build packs with it", "install the package squashfs-tools"));
+    const auto policy = readable_policy(node);
+    const std::string packer = policy && !policy->conf.mksquashfs_path.value.empty() ? policy->conf.mksquashfs_path.value : "/usr/bin/mksquashfs";
+    findings.push_back(program(packer, Health::warn, "berth build packs with it", "install the package squashfs-tools, or mend `mksquashfs path`"));
     return findings;
 }
 
@@ -66,7 +68,7 @@ std::vector<Finding> examine_configuration(const Surroundings& node) {
         if (const auto read = config::load_seccomp_profile(profile); !read)
             findings.push_back({Health::fail, "seccomp profile", read.error().message, all});
     if (!ecl) return findings;
-    for (const auto& problem : examine_meaning({conf, *ecl, {}, {}}, node.berth_conf).problems)
+    for (const auto& problem : examine_meaning(*file, *ecl, node.berth_conf).problems)
         findings.push_back({Health::warn, "configuration", problem.to_string(), "see the message; berth config check shows it, too"});
     return findings;
 }

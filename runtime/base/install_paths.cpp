@@ -28,7 +28,7 @@ std::string own_file() {
 /// The installation's prefix: own_file() less the folder that CMake installs such files to.
 std::string prefix_of(const std::string& file) {
     const std::string folder = file.substr(0, file.rfind('/'));
-    for (const std::string_view known : {BERTH_BINDIR, BERTH_LIBDIR, BERTH_LIBEXECDIR "/berth", "bin", "lib", "libexec/berth"}) {
+    for (const std::string_view known : {BERTH_BINDIR, BERTH_LIBDIR, (BERTH_LIBEXECDIR "/berth"), "bin", "lib", "libexec/berth"}) {
         const std::string suffix = "/" + std::string(known);
         if (folder.ends_with(suffix)) return folder.substr(0, folder.size() - suffix.size());
     }

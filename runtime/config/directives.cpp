@@ -64,7 +64,7 @@ constexpr auto kDirectives = std::to_array<Directive>({
     {"mount tmp", boolean, "yes", kYesNo, in_effect, "The host's /tmp and /var/tmp appear in the container."},
     {"mount hostfs", boolean, "no", kYesNo, in_effect,
      "File systems that the host has mounted directly on its root's appear in the container, except at `--contain`.",
-     "Neither those of the kernel's nor those on folders of the system (/usr, /var, /boot, /run …). Opened as the user."},
+     "Neither those of the kernel's, nor those that users' processes serve (FUSE), nor those on folders of the system (/usr, /var, /boot, /run …). Opened as the user."},
     {"mount proc", boolean, "yes", kYesNo, in_effect, "The container has a /proc."},
     {"mount sys", boolean, "yes", kYesNo, in_effect, "The container has a /sys."},
     {"mount slave", boolean, "yes", kYesNo, in_effect,

@@ -16,6 +16,8 @@ struct Problem {
     [[nodiscard]] std::string to_string() const { return where.to_string() + ": " + message; }
     /// The same as Category::config.
     [[nodiscard]] Error error() const { return Error{Category::config, 0, to_string()}; }
+
+    bool operator==(const Problem&) const = default;
 };
 
 }  // namespace berth::config

@@ -262,14 +262,14 @@ private:
     }
 
     Result<Message> ask(const Packer& call, const std::vector<int>& fds) {
-        const auto lost = [](Error error) {
+        const auto lost = [](const Error& error) {
             return error.number == ETIMEDOUT ? Error{Category::system, ETIMEDOUT, "opening the image or a bind source took too long"}
                                              : Error{Category::image, error.number, "the process that reads the image died: the image may be crafted"};
         };
-        if (auto sent = send_message(socket_.get(), call.data(), fds); !sent) return lost(std::move(sent).error());
+        if (auto sent = send_message(socket_.get(), call.data(), fds); !sent) return lost(sent.error());
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline_ - std::chrono::steady_clock::now());
         auto answer = receive_message(socket_.get(), std::max(left, std::chrono::milliseconds{0}));
-        if (!answer) return lost(std::move(answer).error());
+        if (!answer) return lost(answer.error());
         Unpacker unpacker(answer->data);
         if (unpacker.number() == 0) return unpack_error(unpacker);
         return answer;

@@ -68,7 +68,7 @@ AuditEvent audit_event(std::string asked) {
 }
 
 Status write_audit(const config::SiteConfig& site, const std::string& line) {
-    const Status written = site.audit_log.value.empty() || ::geteuid() != 0 ? Status() : append(site.audit_log, line);
+    Status written = site.audit_log.value.empty() || ::geteuid() != 0 ? Status() : append(site.audit_log, line);
     send_to_syslog(line);
     return written;
 }

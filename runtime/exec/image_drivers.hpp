@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "runtime/base/child.hpp"
 #include "runtime/base/result.hpp"
@@ -55,7 +56,7 @@ public:
 
 private:
     ImageServer(DetachedStart starting, UniqueFd socket, FuseServer server)
-        : starting_(std::move(starting)), socket_(std::move(socket)), server_(server) {}
+        : starting_(std::move(starting)), socket_(std::move(socket)), server_(std::move(server)) {}
 
     DetachedStart starting_;
     UniqueFd socket_;  ///< runtime/fuse/parent.hpp

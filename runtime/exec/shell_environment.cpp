@@ -45,6 +45,7 @@ int run_shell(int listing, const std::vector<std::string>& entries) {
     else if (::dup2(listing, 3) < 0)
         return 126;
     std::vector<char*> environment;
+    environment.reserve(entries.size() + 1);
     for (const auto& entry : entries) environment.push_back(const_cast<char*>(entry.c_str()));
     environment.push_back(nullptr);
     const std::string program(environment_shell_program());

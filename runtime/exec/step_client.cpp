@@ -8,8 +8,8 @@
 #include "runtime/base/install_paths.hpp"
 #include "runtime/base/io.hpp"
 #include "runtime/base/log.hpp"
-#include "runtime/base/text.hpp"
 #include "runtime/base/wire.hpp"
+#include "runtime/exec/cgroups.hpp"
 #include "runtime/exec/enter.hpp"
 #include "runtime/exec/process_identity.hpp"
 #include "runtime/exec/shell_environment.hpp"
@@ -25,38 +25,6 @@ constexpr std::chrono::seconds kServerEndTime{2};
 // Longer than each bound inside berth-step (30 s for the agent, 35 s for a signature, 15 s for the image server), shorter
 // than Slurm's UnkillableStepTimeout.
 constexpr std::chrono::seconds kOutcomeTime{50};
-
-/// "/a/b/task_0" → "/a/b": Slurm v1 has one cgroup a task below the step's.
-std::string step_cgroup(std::string path) {
-    const auto slash = path.rfind('/');
-    if (slash != std::string::npos && path.compare(slash + 1, 5, "task_") == 0) path.resize(slash);
-    return path;
-}
-
-/// Where a v1 controller list, or the unified hierarchy (""), is mounted.
-std::string cgroup_mount(const std::string& controllers) {
-    const auto mounts = read_file("/proc/self/mounts", 1U << 20);
-    if (!mounts) return {};
-    for (const auto& line : split(*mounts, '\n')) {
-        const auto fields = split(line, ' ');
-        if (fields.size() < 4) continue;
-        if (controllers.empty() ? fields[2] == "cgroup2" : fields[2] == "cgroup") {
-            if (controllers.empty()) return fields[1];
-            const auto options = split(fields[3], ',');
-            bool all = true;
-            for (const auto& wanted : split(controllers, ',')) {
-                bool found = false;
-                for (const auto& option : options) found = found || option == wanted;
-                all = all && found;
-            }
-            if (all) return fields[1];
-        }
-    }
-    return {};
-}
-
-/// True for the cgroups that Slurm made for a step.
-bool is_slurms(const std::string& path) { return path.find("/step_") != std::string::npos; }
 
 }  // namespace
 
@@ -119,18 +87,14 @@ Status StepContainer::adopt_server(pid_t task) const {
     if (outcome_.server <= 0) return {};
     const auto process = open_process(outcome_.server, outcome_.server_started);
     if (!process) return {};  // it died: the tasks will see that
-    BERTH_TRY(const auto cgroups, read_file("/proc/" + std::to_string(task) + "/cgroup", 1U << 16));
-    for (const auto& line : split(cgroups, '\n')) {
-        const auto fields = split(line, ':');
-        if (fields.size() < 3 || !is_slurms(fields[2])) continue;
-        const bool unified = fields[1].empty();
-        const std::string mount = cgroup_mount(fields[1]);
-        if (mount.empty()) continue;
+    BERTH_TRY(const auto places, cgroup_places(task));
+    for (const CgroupPlace& place : places) {
+        const auto step = slurm_step_folder(place.folder);
+        if (!step) continue;
         // v1 lets a process sit beside the tasks' cgroups; v2 only in a leaf, and Slurm looks only there.
-        const std::string procs = mount + (unified ? fields[2] : step_cgroup(fields[2])) + "/cgroup.procs";
-        BERTH_TRY(const UniqueFd fd, open_at(AT_FDCWD, procs, O_WRONLY));
-        BERTH_CHECK(write_all(fd.get(), std::to_string(outcome_.server), procs));
-        log(LogLevel::debug, "image server " + std::to_string(outcome_.server) + " moved to " + procs);
+        const std::string& folder = place.unified ? place.folder : *step;
+        BERTH_CHECK(write_cgroup_file(folder, "cgroup.procs", std::to_string(outcome_.server)));
+        log(LogLevel::debug, "image server " + std::to_string(outcome_.server) + " moved to " + folder);
     }
     return {};
 }

@@ -136,7 +136,8 @@ Result<std::string> absolute_path(const std::string& path) {
     std::string current(PATH_MAX, '\0');
     if (::getcwd(current.data(), current.size()) == nullptr || current[0] != '/')
         return errno_error("working directory", ENOENT, Category::usage);
-    return std::string(current.c_str()) + "/" + path;
+    current.resize(current.find('\0'));
+    return current + "/" + path;
 }
 
 /// File systems that show the kernel, not files: nobody's image, and root's view of them is not the user's.

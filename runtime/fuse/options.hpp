@@ -43,7 +43,7 @@ struct Options {
 };
 
 inline constexpr unsigned kMaxThreads = 8;
-inline constexpr std::uint64_t kMiB = 1024 * 1024;
+inline constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 inline constexpr std::uint64_t kDefaultMemoryMiB = 256;
 inline constexpr std::uint64_t kMinMemoryMiB = 64;
 inline constexpr unsigned kDefaultRequestCpuSeconds = 10;

@@ -127,6 +127,31 @@ test_limits_to_what_is_not_there() {
     says "ecl.toml:2: dirpath /no/such/folder does not exist"
 }
 
+# section HEAD LINE: as the last lines of the file.
+section() {
+    printf '\n%s\n%s\n' "$1" "$2" >>"$CONF"
+    WHERE="berth.conf:$(wc -l <"$CONF"): "
+}
+
+test_what_sections_make_of_it() {
+    section '[partition gpu]' 'seccomp profile = /no/such/profile.json'
+    says "${WHERE}\[partition gpu\]: .*/no/such/profile.json"
+    before_each
+    section "[group $TEST_USER]" 'limit container paths = /no/such/folder'
+    says "${WHERE}\[group $TEST_USER\]: limit container paths has /no/such/folder"
+    before_each
+    set_to 'allow container sif' no
+    local sif=$WHERE
+    section '[account physics]' 'require signature = yes'
+    says "${sif}\[account physics\]: allow container sif = no, .*${WHERE}require signature = yes"
+    before_each
+    # Said once, and not again for a section that has nothing to do with it.
+    set_to 'limit container owners' nobody-by-this-name
+    section '[partition gpu]' 'mount home = no'
+    says 'limit container owners has nobody-by-this-name'
+    check_equal 1 "$(grep -c nobody-by-this-name <<<"$CAPTURED_OUT")"
+}
+
 test_the_cache_and_the_account() {
     set_to 'image cache' "$TEST_HOME/cache"
     says "${WHERE}image cache = $TEST_HOME/cache: .* $TEST_HOME belongs to uid $TEST_UID"
