@@ -1,4 +1,5 @@
-// What cgroups.toml and the options --memory, --cpus, … ask of the kernel's control groups: plain data, nothing decided.
+// What cgroups.toml and the options --memory, --cpus, … ask of the kernel's control groups: plain data, nothing
+// decided.
 #pragma once
 
 #include <cstdint>
@@ -26,11 +27,12 @@ inline constexpr std::int64_t kUnlimited = -1;
 
 /// [memory]. Sizes in bytes, kUnlimited or not negative; the kernel rounds them down to whole pages.
 struct MemoryLimits {
-    OptionalLimit<std::int64_t> limit;        ///< hard limit; above it the OOM killer ends a process
-    OptionalLimit<std::int64_t> reservation;  ///< soft limit: where memory is short, what is above it is reclaimed first
-    OptionalLimit<std::int64_t> swap;         ///< memory and swap together, as in v1; not below `limit`
-    OptionalLimit<std::int64_t> kernel;       ///< the kernel's own memory, v1 only; kernels since 5.16 have it no more
-    OptionalLimit<std::int64_t> kernel_tcp;   ///< buffers of TCP, v1 only
+    OptionalLimit<std::int64_t> limit;  ///< hard limit; above it the OOM killer ends a process
+    OptionalLimit<std::int64_t>
+        reservation;                         ///< soft limit: where memory is short, what is above it is reclaimed first
+    OptionalLimit<std::int64_t> swap;        ///< memory and swap together, as in v1; not below `limit`
+    OptionalLimit<std::int64_t> kernel;      ///< the kernel's own memory, v1 only; kernels since 5.16 have it no more
+    OptionalLimit<std::int64_t> kernel_tcp;  ///< buffers of TCP, v1 only
     OptionalLimit<std::uint64_t> swappiness;  ///< 0 to 100: how readily memory of processes is swapped; v1 only
     OptionalLimit<bool> disable_oom_killer;   ///< processes stop at the limit instead of being ended; v1 only
     OptionalLimit<bool> use_hierarchy;        ///< what groups beneath use counts too; always so since kernel 5.11
@@ -41,10 +43,10 @@ struct MemoryLimits {
 
 /// [cpu]. Times in microseconds.
 struct CpuLimits {
-    OptionalLimit<std::uint64_t> shares;           ///< 2 to 262144, 1024 where nobody sets it: weight among siblings
-    OptionalLimit<std::int64_t> quota;             ///< time on CPUs in a period, all CPUs together; kUnlimited, or 1000 or more
-    OptionalLimit<std::uint64_t> period;           ///< 1000 to 1000000, 100000 where nobody sets it
-    OptionalLimit<std::uint64_t> burst;            ///< what unused quota may add to a later period; not above `quota`
+    OptionalLimit<std::uint64_t> shares;  ///< 2 to 262144, 1024 where nobody sets it: weight among siblings
+    OptionalLimit<std::int64_t> quota;    ///< time on CPUs in a period, all CPUs together; kUnlimited, or 1000 or more
+    OptionalLimit<std::uint64_t> period;  ///< 1000 to 1000000, 100000 where nobody sets it
+    OptionalLimit<std::uint64_t> burst;   ///< what unused quota may add to a later period; not above `quota`
     OptionalLimit<std::int64_t> realtime_runtime;  ///< of real-time processes in a realtime_period; v1 only
     OptionalLimit<std::uint64_t> realtime_period;  ///< v1 only
     OptionalLimit<std::vector<unsigned>> cpus;     ///< numbers of CPUs, ascending, each once, at least one
@@ -81,8 +83,9 @@ struct DeviceRate {
 
 /// [blockIO]. No two entries of one list name the same device.
 struct BlockLimits {
-    OptionalLimit<std::uint64_t> weight;       ///< 10 to 1000: share of a device's time among siblings
-    OptionalLimit<std::uint64_t> leaf_weight;  ///< 10 to 1000, of the group's own processes against groups beneath; v1 only
+    OptionalLimit<std::uint64_t> weight;  ///< 10 to 1000: share of a device's time among siblings
+    OptionalLimit<std::uint64_t>
+        leaf_weight;  ///< 10 to 1000, of the group's own processes against groups beneath; v1 only
     std::vector<Limit<DeviceWeight>> weight_devices;
     std::vector<Limit<DeviceRate>> read_bytes;      ///< throttleReadBpsDevice, bytes a second
     std::vector<Limit<DeviceRate>> write_bytes;     ///< throttleWriteBpsDevice
@@ -123,7 +126,8 @@ struct NetworkPriority {
 
 /// [network]. v1 only.
 struct NetworkLimits {
-    OptionalLimit<std::uint32_t> class_id;  ///< 0xAAAABBBB: major and minor number of tc(8)'s class for the group's packets
+    OptionalLimit<std::uint32_t>
+        class_id;  ///< 0xAAAABBBB: major and minor number of tc(8)'s class for the group's packets
     std::vector<Limit<NetworkPriority>> priorities;  ///< no interface twice
 
     bool operator==(const NetworkLimits&) const = default;
@@ -153,7 +157,7 @@ struct CgroupLimits {
     MemoryLimits memory;
     CpuLimits cpu;
     BlockLimits block;
-    OptionalLimit<std::int64_t> pids;  ///< most processes and threads, kUnlimited or at least 1
+    OptionalLimit<std::int64_t> pids;             ///< most processes and threads, kUnlimited or at least 1
     std::vector<Limit<HugepageLimit>> hugepages;  ///< no page size twice
     std::vector<Limit<DeviceRule>> devices;       ///< in the order of the file, which matters
     NetworkLimits network;

@@ -60,8 +60,9 @@ Result<std::uint64_t> parse_bytes(std::string_view text) {
     const auto unit = unit_of(text.substr(end));
     const auto bytes = unit ? times(text.substr(0, end), *unit) : std::nullopt;
     if (!bytes || *bytes > kLargest)
-        return Error{Category::usage, 0,
-                     "'" + printable(text, kShown) + "' is no size; write a number of bytes, or one with k, m, g or t: 512m"};
+        return Error{
+            Category::usage, 0,
+            "'" + printable(text, kShown) + "' is no size; write a number of bytes, or one with k, m, g or t: 512m"};
     return *bytes;
 }
 
@@ -70,8 +71,9 @@ Result<std::int64_t> parse_cpus(std::string_view text) {
     constexpr std::uint64_t kMost = 8192 * kCpuPeriod;
     const auto quota = times(text, kCpuPeriod);
     if (!quota || *quota < kLeast || *quota > kMost)
-        return Error{Category::usage, 0,
-                     "'" + printable(text, kShown) + "' is no number of CPUs; write one from 0.01 to 8192, such as 0.5"};
+        return Error{
+            Category::usage, 0,
+            "'" + printable(text, kShown) + "' is no number of CPUs; write one from 0.01 to 8192, such as 0.5"};
     return static_cast<std::int64_t>(*quota);
 }
 

@@ -6,25 +6,12 @@
 #include <optional>
 
 #include "runtime/base/text.hpp"
-#include "runtime/config/site_config.hpp"
-
-// Only this file pays for the header. What the file needs nests three deep: the list of groups, one, its fingerprints.
-#define TOML_EXCEPTIONS 0
-#define TOML_HEADER_ONLY 1
-#define TOML_ENABLE_FORMATTERS 0
-#define TOML_MAX_NESTED_VALUES 8
-// Its assertions end the process for a file that is merely wrong ("[[[" in 3.3, mended by tomlplusplus pull request
-// 301), and with NDEBUG and clang are promises to the compiler instead. The parser itself refuses such a file.
-#undef NDEBUG
-#define TOML_ASSERT(expression) static_assert(true)
-#include <toml++/toml.h>
+#include "runtime/config/toml.hpp"
 
 namespace berth::config {
 namespace {
 
 constexpr std::size_t kShown = 96;
-/// Keys of thousands of parts nest as deep, and toml++ takes them apart by recursion.
-constexpr std::size_t kLongestLine = 4096;
 constexpr std::array<EclMode, 3> kModes = {EclMode::whitelist, EclMode::whitestrict, EclMode::blacklist};
 constexpr bool kTop = false;
 constexpr bool kGroup = true;
@@ -82,43 +69,6 @@ std::optional<std::string> invalid_folder(const std::string& path) {
     if (std::ranges::count(split(path, '/'), "..") > 0) return " " + shown + " holds '..'; name the folder itself";
     if (normal_path(path) != path)
         return " " + shown + " is not normal; write '" + printable(normal_path(path), kShown) + "'";
-    return std::nullopt;
-}
-
-/// Outside of quotes and comments toml++ 3.3 runs into undefined behaviour where it looks whether a character beyond
-/// ASCII is a blank (is_non_ascii_horizontal_whitespace), and behind a line's end in a text of several lines.
-const char* unsafe_in(std::string_view line) {
-    char quote = 0;
-    for (std::size_t i = 0; i < line.size(); ++i) {
-        const char c = line[i];
-        if (quote != 0) {
-            if (c == '\\' && quote == '"') ++i;
-            if (c == quote) quote = 0;
-        } else if (c == '"' || c == '\'') {
-            quote = c;
-            if (line.substr(i, 3) == std::string(3, c))
-                return "a text of several lines begins here; write it in one line";
-        } else if (c == '#') {
-            return nullptr;
-        } else if (static_cast<unsigned char>(c) >= 0x80) {
-            return "only ASCII may stand outside of quotes and comments";
-        }
-    }
-    return nullptr;
-}
-
-/// What toml++ is not given to read.
-std::optional<Problem> unreadable(std::string_view text, const std::string& file) {
-    if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
-    unsigned line = 0;
-    for (const std::string& each : split(text, '\n')) {
-        ++line;
-        if (each.size() > kLongestLine)
-            return Problem{{file, line},
-                           "the line is longer than " + std::to_string(kLongestLine) +
-                               " bytes; break it, or put one fingerprint a line"};
-        if (const char* const reason = unsafe_in(each)) return Problem{{file, line}, reason};
-    }
     return std::nullopt;
 }
 
@@ -289,23 +239,13 @@ std::span<const EclKey> ecl_keys() noexcept {
 
 EclReading read_ecl(std::string_view text, const std::string& file) {
     EclReading reading;
-    if (auto problem = unreadable(text, file)) {
+    auto parsed = parse_toml(text, file);
+    if (auto* const problem = std::get_if<Problem>(&parsed)) {
         reading.problems.push_back(std::move(*problem));
         return reading;
     }
-    const toml::parse_result parsed = toml::parse(text);
-    if (!parsed) {
-        const auto& error = parsed.error();
-        reading.problems.push_back(
-            {{file, static_cast<unsigned>(error.source().begin.line)}, printable(error.description(), 512)});
-        return reading;
-    }
-    Interpreter(file, reading).read(parsed.table());
-    std::ranges::stable_sort(reading.problems, {}, [](const Problem& problem) { return problem.where.line; });
-    if (reading.problems.size() > kMaxProblems) {
-        reading.problems.resize(kMaxProblems - 1);
-        reading.problems.push_back({{file, 0}, "too many problems; mend these, then check again"});
-    }
+    Interpreter(file, reading).read(std::get<toml::table>(parsed));
+    sort_and_cut(reading.problems, file);
     return reading;
 }
 

@@ -18,8 +18,8 @@ TEST_CASE("cpu_list: numbers and ranges, ascending and each once") {
 }
 
 TEST_CASE("cpu_list: what is no list is said") {
-    for (const char* text : {",", "1,", ",1", "-", "-1", "1-", "3-1", "1-2-3", "a", "0x1", "+1", "8192", "0-8192", "4294967296", "0;1",
-                             "1 2", "0-7:1/2", "1\n2"}) {
+    for (const char* text : {",", "1,", ",1", "-", "-1", "1-", "3-1", "1-2-3", "a", "0x1", "+1", "8192", "0-8192",
+                             "4294967296", "0;1", "1 2", "0-7:1/2", "1\n2"}) {
         INFO(text);
         const auto result = parse_cpu_list(text);
         REQUIRE_FALSE(result.ok());
@@ -35,5 +35,6 @@ TEST_CASE("cpu_list: the shortest text, that reads back") {
     CHECK(format_cpu_list({0, 1, 2, 3, 7}) == "0-3,7");
     CHECK(format_cpu_list({1, 3, 5}) == "1,3,5");
     CHECK(format_cpu_list({0, 2, 3, 8190, 8191}) == "0,2-3,8190-8191");
-    for (const char* text : {"0", "0-3,7", "1,3,5", "0-8191"}) CHECK(format_cpu_list(parse_cpu_list(text).value()) == text);
+    for (const char* text : {"0", "0-3,7", "1,3,5", "0-8191"})
+        CHECK(format_cpu_list(parse_cpu_list(text).value()) == text);
 }

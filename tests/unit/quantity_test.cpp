@@ -10,7 +10,8 @@ TEST_CASE("quantity: sizes have powers of 1024, in either case, with or without 
     CHECK(bytes("0") == 0);
     CHECK(bytes("4096") == 4096);
     CHECK(bytes("4096b") == 4096);
-    for (const char* text : {"512m", "512M", "512mb", "512MB", "512MiB", "0.5g", "524288k"}) CHECK(bytes(text) == 512ULL << 20);
+    for (const char* text : {"512m", "512M", "512mb", "512MB", "512MiB", "0.5g", "524288k"})
+        CHECK(bytes(text) == 512ULL << 20);
     CHECK(bytes("1.5k") == 1536);
     CHECK(bytes("2t") == 2ULL << 40);
     CHECK(bytes("0.000001k") == 0);
@@ -19,9 +20,31 @@ TEST_CASE("quantity: sizes have powers of 1024, in either case, with or without 
 }
 
 TEST_CASE("quantity: what is no size, or too large, is said") {
-    for (const char* text :
-         {"", "b", "m", "-1", "+1", " 1", "1 ", "1 m", "1.", ".5m", "1.5.5", "1.1234567m", "1mm", "1bm", "1i", "1x", "1p", "0x10",
-          "1e3", "9223372036854775808", "8388608t", "18446744073709551616", "99999999999999999999999t", "1,5g", "unlimited"}) {
+    for (const char* text : {"",
+                             "b",
+                             "m",
+                             "-1",
+                             "+1",
+                             " 1",
+                             "1 ",
+                             "1 m",
+                             "1.",
+                             ".5m",
+                             "1.5.5",
+                             "1.1234567m",
+                             "1mm",
+                             "1bm",
+                             "1i",
+                             "1x",
+                             "1p",
+                             "0x10",
+                             "1e3",
+                             "9223372036854775808",
+                             "8388608t",
+                             "18446744073709551616",
+                             "99999999999999999999999t",
+                             "1,5g",
+                             "unlimited"}) {
         INFO(text);
         const auto result = parse_bytes(text);
         REQUIRE_FALSE(result.ok());
@@ -39,8 +62,8 @@ TEST_CASE("quantity: numbers of CPUs are a quota of a period of 100 ms") {
     CHECK(quota("0.01") == 1000);
     CHECK(quota("0.333333") == 33333);
     CHECK(quota("8192") == 819200000);
-    for (const char* text :
-         {"", "0", "0.0", "0.009", "-1", "+1", "1m", "1,5", ".5", "2.", "8193", "8192.1", "0.1234567", "1e1", "all", "18446744073709551615"}) {
+    for (const char* text : {"", "0", "0.0", "0.009", "-1", "+1", "1m", "1,5", ".5", "2.", "8193", "8192.1",
+                             "0.1234567", "1e1", "all", "18446744073709551615"}) {
         INFO(text);
         const auto result = parse_cpus(text);
         REQUIRE_FALSE(result.ok());
