@@ -1,5 +1,5 @@
-// cgroups.toml from hostile bytes: every reading ends in limits that keep their promises, or in problems that can be
-// printed.
+// cgroups.toml from hostile bytes: every reading ends in limits that keep their promises and have their files, or in
+// problems that can be printed.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -8,6 +8,7 @@
 #include "runtime/base/text.hpp"
 #include "runtime/config/cgroups.hpp"
 #include "runtime/config/site_config.hpp"
+#include "runtime/policy/cgroup_files.hpp"
 
 namespace {
 
@@ -84,6 +85,20 @@ void check_limits(const CgroupLimits& limits) {
     check_lists(limits);
 }
 
+/// On both versions: each limit is something to write, as a value that can be compared with any text, or a reason.
+void check_files(const CgroupLimits& limits, std::string_view standing) {
+    for (const auto version : {berth::CgroupVersion::v1, berth::CgroupVersion::v2})
+        for (const auto& each : berth::cgroup_settings(limits, version)) {
+            require(!each.key.empty() && each.from.starts_with("fuzz.toml:") && !each.controller.empty());
+            require(each.file.find('/') == std::string::npos && each.text.find('\n') == std::string::npos);
+            if (each.unsupported) continue;
+            const auto normal = berth::normal_value(each.comparison, each.text);
+            require(normal && berth::normal_value(each.comparison, *normal) == normal);
+            const auto written = berth::tightened(each.comparison, *normal, standing);
+            require(!written || written->empty() || written->find('\n') == std::string::npos);
+        }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -96,7 +111,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         require(problem.message.size() < 1024);
         require(berth::printable(problem.message, 2048) == problem.message);
     }
-    if (reading.problems.empty()) check_limits(reading.limits);
+    if (reading.problems.empty()) {
+        check_limits(reading.limits);
+        check_files(reading.limits, text);
+    }
     require(berth::config::parse_cgroups(text, "fuzz.toml").ok() == reading.problems.empty());
     return 0;
 }
