@@ -288,7 +288,8 @@ private:
     }
 
     void unified(const Limit<UnifiedValue>& limit) {
-        const auto& [file, value] = limit.value;
+        const std::string& file = limit.value.file;
+        const std::string& value = limit.value.value;
         const std::string controller = file.substr(0, file.find('.'));
         const auto earlier = std::ranges::find_if(
             settings_, [&](const CgroupSetting& each) { return each.file == file || each.other_file == file; });
