@@ -4,6 +4,8 @@
 #include <catch2/catch.hpp>
 #include <limits>
 
+#include "runtime/base/io.hpp"
+#include "runtime/base/text.hpp"
 #include "runtime/config/site_config.hpp"
 
 using namespace berth;
@@ -366,4 +368,54 @@ TEST_CASE("cgroups.toml: what is no TOML, or says a thing twice, has its line") 
     CHECK_THAT(bad("devices = [{allow = true, access = \"r\"}, 3]\n"),
                Contains("c.toml:1: devices must be a list of tables"));
     CHECK(good("devices = [{allow = true, access = \"r\"}]\n").devices[0].from == "c.toml:1: devices");
+}
+
+namespace {
+
+std::string source_file(const std::string& name) {
+    auto text = read_file(BERTH_SOURCE_DIR "/" + name, kMaxFileSize);
+    if (!text) FAIL(text.error().message);
+    return *text;
+}
+
+/// "\n#limit = 5" and "\n#[memory]" without their '#'; what has a blank behind it is prose.
+std::string without_comment_signs(const std::string& text) {
+    std::string result;
+    for (std::string line : split(text, '\n')) {
+        if (line.size() > 1 && line[0] == '#' && line[1] != ' ') line.erase(0, 1);
+        result += line + "\n";
+    }
+    return result;
+}
+
+/// Whether the text has the key: as a table's name, or as `spelled`.
+bool names(const std::string& text, const CgroupKey& key, const std::string& spelled) {
+    const std::string name(key.name);
+    for (const std::string& form : {spelled, "[" + name + "]", "[" + name + ".", "." + name + "]]"})
+        if (text.find(form) != std::string::npos) return true;
+    return false;
+}
+
+}  // namespace
+
+TEST_CASE("cgroups.toml: the example sets nothing, and without its comment signs every key") {
+    const std::string example = source_file("conf/cgroups.toml.example");
+    CHECK(good(example) == CgroupLimits{});
+    const std::string set = without_comment_signs(example);
+    (void)good(set);
+    for (const CgroupKey& key : cgroup_keys()) {
+        INFO(key.table << " " << key.name);
+        CHECK(names(set, key, "\n" + std::string(key.name) + " = "));
+    }
+}
+
+TEST_CASE("cgroups.toml: the configuration page has every key") {
+    const std::string page = source_file("docs/configuration.md");
+    const auto begin = page.find("\n# cgroups.toml\n");
+    REQUIRE(begin != std::string::npos);
+    const std::string section = page.substr(begin, page.find("\n# ", begin + 1) - begin);
+    for (const CgroupKey& key : cgroup_keys()) {
+        INFO(key.table << " " << key.name);
+        CHECK(names(section, key, "`" + std::string(key.name) + "`"));
+    }
 }
