@@ -242,7 +242,9 @@ int slurm_spank_task_init(spank_t spank, int, char**) {
 
 int slurm_spank_task_exit(spank_t spank, int, char**) {
     return guarded("task_exit", [&] {
-        plugin().task_ended(berth::slurm::local_task_count(spank));
+        const auto line = plugin().task_ended(berth::slurm::task_pid(spank), berth::slurm::local_task_count(spank));
+        // Slurm's log is the one way from here to the user's terminal.
+        if (!line.empty()) slurm_error("berth: task %u: %s", berth::slurm::global_task(spank), line.c_str());
         return 0;
     });
 }

@@ -1,11 +1,13 @@
 #include "spank/step_plugin.hpp"
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <climits>
 #include <cstdlib>
+#include <cstring>
 
 #include "runtime/base/install_paths.hpp"
 #include "runtime/base/io.hpp"
@@ -16,6 +18,7 @@ namespace berth {
 namespace {
 
 constexpr int kFailure = 255;
+constexpr std::size_t kSharedBytes = 4096;
 
 std::string node_name() {
     std::array<char, HOST_NAME_MAX + 1> name{};
@@ -31,6 +34,23 @@ std::vector<int> task_descriptors(const std::vector<std::string>& environment) {
 }
 
 }  // namespace
+
+SharedText::~SharedText() {
+    if (page_ != nullptr) ::munmap(page_, kSharedBytes);
+}
+
+Status SharedText::prepare() {
+    void* const page = ::mmap(nullptr, kSharedBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) return errno_error("mmap");
+    page_ = static_cast<char*>(page);
+    return {};
+}
+
+void SharedText::set(const std::string& text) noexcept {
+    if (page_ != nullptr) std::strncpy(page_, text.c_str(), kSharedBytes - 1);
+}
+
+std::string SharedText::get() const { return page_ == nullptr ? std::string() : std::string(page_); }
 
 Result<PluginArguments> parse_plugin_arguments(const std::vector<std::string>& arguments) {
     PluginArguments parsed{install_paths().sysconf + "/berth.conf", "", true};
@@ -86,6 +106,8 @@ void StepPlugin::fail(Error error) {
 void StepPlugin::finish() {
     if (!active_ || error_) return;
     if (auto status = container_->finish(place_); !status) return fail(std::move(status).error());
+    if (container_->has_limits())
+        if (auto status = late_error_.prepare(); !status) return fail(std::move(status).error());
     finished_ = true;
 }
 
@@ -96,15 +118,22 @@ void StepPlugin::enter() {
 }
 
 void StepPlugin::adopt(pid_t task) {
-    if (!active_ || error_ || server_adopted_) return;
+    if (!active_ || error_ || !finished_ || !container_->outcome().explanation.empty()) return;
+    if (auto status = container_->limit_task(task); !status) {
+        log(LogLevel::verbose, "task will not run: " + status.error().message);
+        late_error_.set(status.error().message);
+    }
+    if (server_adopted_) return;
     server_adopted_ = true;
     if (auto status = container_->adopt_server(task); !status)
         log(LogLevel::warning, "the image server stays outside the step's cgroup: " + status.error().message);
 }
 
-void StepPlugin::task_ended(unsigned tasks) {
+std::string StepPlugin::task_ended(pid_t task, unsigned tasks) {
+    const auto out_of_memory = container_ ? container_->out_of_memory(task) : std::nullopt;
     // Slurm kills what is left in the step's cgroup, and then sleeps for a second: nothing of ours may be left by then.
     if (++tasks_ended_ >= tasks) end();
+    return out_of_memory.value_or("");
 }
 
 void StepPlugin::end() {
@@ -132,6 +161,7 @@ std::optional<Variables> StepPlugin::task_environment(const std::vector<std::str
         status = 0;
         return std::nullopt;
     }
+    if (const std::string late = late_error_.get(); !error_ && !late.empty()) error_ = Error{Category::unsupported, 0, late};
     if (!error_ && !entered_) error_ = Error{Category::internal, 0, "the container was not entered"};
     if (!error_) {
         warn(task);

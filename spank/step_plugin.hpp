@@ -37,6 +37,23 @@ struct TaskNumbers {
     unsigned global = 0;  ///< among those of the step
 };
 
+/// A line of text that a process and the children which it forks later share.
+class SharedText {
+public:
+    SharedText() = default;
+    SharedText(const SharedText&) = delete;
+    SharedText& operator=(const SharedText&) = delete;
+    ~SharedText();
+
+    /// Before the fork. On failure it cannot be written.
+    Status prepare();
+    void set(const std::string& text) noexcept;
+    [[nodiscard]] std::string get() const;
+
+private:
+    char* page_ = nullptr;
+};
+
 /// The step's container from the remote init to its exit. An error is kept until a task can show it to its user.
 class StepPlugin {
 public:
@@ -47,8 +64,9 @@ public:
 
     void finish();       ///< slurmstepd, in the job's working directory
     void enter();        ///< each task, with privilege
-    void adopt(pid_t task);
-    void task_ended(unsigned tasks);  ///< slurmstepd, after each of the node's `tasks`; with the last the server goes
+    void adopt(pid_t task);           ///< slurmstepd, when the task is in its control groups and does not run yet
+    /// slurmstepd, after each of the node's `tasks`; with the last the server goes. \return a line for the user, or "".
+    std::string task_ended(pid_t task, unsigned tasks);
     void end();
 
     /// Each task, as the user: the environment to run with, or nothing when the task must not run; then `status` is
@@ -68,6 +86,7 @@ private:
     bool entered_ = false;
     std::optional<StepContainer> container_;
     std::optional<Error> error_;
+    SharedText late_error_;  ///< found by slurmstepd after a task was forked
 };
 
 }  // namespace berth

@@ -18,6 +18,7 @@
 #include "runtime/config/site_policy.hpp"
 #include "runtime/exec/container.hpp"
 #include "runtime/exec/enter.hpp"
+#include "runtime/exec/limited_command.hpp"
 #include "runtime/exec/shell_environment.hpp"
 #include "runtime/plan/explain.hpp"
 #include "runtime/policy/site_options.hpp"
@@ -102,37 +103,75 @@ Error execute(const std::vector<std::string>& command, const Variables& variable
     return errno_error(printable(command[0]) + " in the container", errno, Category::usage);
 }
 
-Result<int> run_container(const Invocation& call) {
+/// What a run rests on, gathered before anything is made.
+struct Situation {
+    const Invocation& call;
+    std::vector<std::string> environment;
+    JobContext job;
+    config::SitePolicy policy;
+    Request request;
+};
+
+/// Prepares. `cgroup` takes what limits need, also where something fails later.
+Result<Prepared> make_container(const Situation& now, const Considered& considered, UserSide& side, int reports) {
+    OwnCgroup cgroup;
+    auto prepared = prepare(considered, now.policy.conf, now.job, side, -1, &cgroup);
+    if (!cgroup.folders.empty()) BERTH_CHECK(report_cgroup(reports, cgroup, considered.decision.limits));
+    return prepared;
+}
+
+/// Becomes the command, or returns why it cannot, or the exit status of --explain. `keeper` and `reports`: of a child of
+/// run_limited(); else -1.
+Result<int> become_command(const Situation& now, pid_t keeper, int reports) {
     // A caller that ignores it would leave us nothing to wait for; the command has it as the caller did.
     const auto callers_signal = ::signal(SIGCHLD, SIG_DFL);
-    const auto environment = environment_of_process();
-    BERTH_TRY(auto job, context_of_process());
-    BERTH_TRY(const auto policy, site_policy(call.config.empty() ? install_paths().sysconf + "/berth.conf" : call.config, job));
-    BERTH_TRY(const auto request, request_of(call, policy.conf, environment));
-    BERTH_TRY(auto side, user_side_of(job));
-    BERTH_TRY(const auto considered, consider(request, policy, job, *side));
-    if (request.explain != Explain::off) {
-        const bool json = request.explain == Explain::json;
+    BERTH_TRY(auto side, user_side_of(now.job));
+    BERTH_TRY(const auto considered, consider(now.request, now.policy, now.job, *side));
+    if (now.request.explain != Explain::off) {
+        const bool json = now.request.explain == Explain::json;
         std::fputs((json ? explain_json : explain_text)(considered.decision, considered.plan).c_str(), stdout);
         return considered.decision.refusal ? kFailure : 0;
     }
     if (considered.decision.refusal) return *considered.decision.refusal;
     for (const auto& warning : considered.decision.warnings) std::fprintf(stderr, "berth: warning: %s\n", warning.c_str());
 
-    BERTH_TRY(const auto prepared, prepare(considered, policy.conf, job, *side, -1));
+    BERTH_TRY(const auto prepared, make_container(now, considered, *side, reports));
     side.reset();  // with its process, which the command must not find as a child of its own
     EntryRunner entry(-1, considered.filters);
     BERTH_CHECK(run_phase(entry, considered.plan, Phase::enter));
+    if (keeper > 0) BERTH_CHECK(die_with_keeper(keeper));
     BERTH_CHECK(run_phase(entry, considered.plan, Phase::user));
-    BERTH_TRY(auto variables, command_environment(prepared.scripts, parse_environment(environment), request,
-                                                  container_facts(considered, job)));
+    BERTH_TRY(auto variables, command_environment(prepared.scripts, parse_environment(now.environment), now.request,
+                                                  container_facts(considered, now.job)));
     const std::unique_ptr<char, void (*)(void*)> current(::getcwd(nullptr, 0), std::free);
     if (current) variables["PWD"] = current.get();
-    const auto command = command_of(call);
-    if (call.action == Action::run && ::access(command[0].c_str(), X_OK) != 0)
-        return Error{Category::image, 0, call.image + ": the image has no runscript: use berth exec IMAGE COMMAND"};
+    const auto command = command_of(now.call);
+    if (now.call.action == Action::run && ::access(command[0].c_str(), X_OK) != 0)
+        return Error{Category::image, 0, now.call.image + ": the image has no runscript: use berth exec IMAGE COMMAND"};
     ::signal(SIGCHLD, callers_signal);
     return execute(command, variables);
+}
+
+int exit_status(const Result<int>& status) {
+    if (status) return *status;
+    std::fprintf(stderr, "berth: %s\n", status.error().message.c_str());
+    return kFailure;
+}
+
+Result<Situation> situation_of(const Invocation& call) {
+    Situation now{call, environment_of_process(), {}, {}, {}};
+    BERTH_TRY(now.job, context_of_process());
+    BERTH_TRY(now.policy, site_policy(call.config.empty() ? install_paths().sysconf + "/berth.conf" : call.config, now.job));
+    BERTH_TRY(now.request, request_of(call, now.policy.conf, now.environment));
+    return now;
+}
+
+int run_container(const Invocation& call) {
+    const auto now = situation_of(call);
+    if (!now) return exit_status(now.error());
+    if (!wants_limits(now->request, now->policy) || now->request.explain != Explain::off) return exit_status(become_command(*now, -1, -1));
+    const pid_t keeper = ::getpid();
+    return run_limited([&](int reports) { return exit_status(become_command(*now, keeper, reports)); });
 }
 
 int perform(Invocation& call, std::vector<std::string> words) {
@@ -149,10 +188,7 @@ int perform(Invocation& call, std::vector<std::string> words) {
         std::fprintf(stderr, "berth: --config: only root may choose another configuration\n");
         return kFailure;
     }
-    const auto status = run_container(call);
-    if (status) return *status;
-    std::fprintf(stderr, "berth: %s\n", status.error().message.c_str());
-    return kFailure;
+    return run_container(call);
 }
 
 /// An option that the user gave. What is wrong with it is said before the site's files are read.

@@ -14,6 +14,7 @@
 #include "runtime/base/install_paths.hpp"
 #include "runtime/base/io.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/config/cgroups.hpp"
 #include "runtime/config/import.hpp"
 #include "runtime/config/site_policy.hpp"
 #include "runtime/config/trusted_file.hpp"
@@ -149,11 +150,13 @@ int check(const Arguments& arguments) {
     const std::string capability_file = config::capability_path(arguments.file);
     const auto capabilities =
         read_if_there(capability_file, config::kMaxCapabilityFileSize, config::read_capability_file);
+    const auto cgroups = read_if_there(config::cgroups_path(arguments.file), config::kMaxCgroupsSize, config::read_cgroups);
     if (ecl) add(ecl->problems, option_problems(ecl->ecl));
     std::vector<Problem> problems = reading.problems;
     if (ecl) problems.insert(problems.end(), ecl->problems.begin(), ecl->problems.end());
     if (capabilities)
         problems.insert(problems.end(), capabilities->problems.begin(), capabilities->problems.end());
+    if (cgroups) problems.insert(problems.end(), cgroups->problems.begin(), cgroups->problems.end());
     // Of files that cannot be read, nothing can be said.
     Meaning meaning;
     if (problems.empty()) meaning = examine_meaning(reading.file, ecl ? ecl->ecl : Ecl{}, arguments.file);
@@ -178,6 +181,7 @@ int check(const Arguments& arguments) {
     if (ecl && !concern(problems, ecl_file)) fmt::print("{}: ok ({})\n", Origin{ecl_file, 0}.to_string(), summary(ecl->ecl));
     if (capabilities && !concern(problems, capability_file))
         fmt::print("{}: ok ({})\n", Origin{capability_file, 0}.to_string(), summary(capabilities->grants));
+    if (cgroups && cgroups->problems.empty()) fmt::print("{}: ok\n", Origin{config::cgroups_path(arguments.file), 0}.to_string());
     return problems.empty() ? 0 : kFailure;
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "runtime/base/install_paths.hpp"
+#include "runtime/config/cgroups.hpp"
 #include "runtime/config/site_keyring.hpp"
 #include "runtime/config/site_policy.hpp"
 #include "runtime/config/trusted_file.hpp"
@@ -43,7 +44,7 @@ bool needs_signatures(const config::SitePolicy& policy) { return policy.conf.req
 
 std::vector<Finding> examine_programs(const Surroundings& node) {
     std::vector<Finding> findings;
-    for (const char* name : {"berth-step", "berth-fuse", "berth-verify", "berth-trust", "berth-image"}) findings.push_back(own_program(name));
+    for (const char* name : {"berth-step", "berth-fuse", "berth-verify", "berth-trust", "berth-image", "berth-scope"}) findings.push_back(own_program(name));
     findings.push_back(program("/usr/bin/gpg", Health::warn, "OpenPGP signatures are checked with it", "install the package gnupg or gpg"));
     const auto policy = readable_policy(node);
     const std::string packer = policy && !policy->conf.mksquashfs_path.value.empty() ? policy->conf.mksquashfs_path.value : "/usr/bin/mksquashfs";
@@ -63,6 +64,8 @@ std::vector<Finding> examine_configuration(const Surroundings& node) {
     else findings.push_back({Health::fail, "ecl.toml", ecl.error().message, all});
     const std::string grants = config::capability_path(node.berth_conf);
     if (const auto read = config::load_capabilities(grants); !read) findings.push_back({Health::fail, "capability.json", read.error().message, all});
+    const std::string limits = config::cgroups_path(node.berth_conf);
+    if (const auto read = config::load_cgroups(limits); !read) findings.push_back({Health::fail, "cgroups.toml", read.error().message, all});
     const config::SiteConfig conf = config::for_job(*file, {});
     if (const auto& profile = conf.seccomp_profile; !profile.value.empty())
         if (const auto read = config::load_seccomp_profile(profile); !read)

@@ -50,4 +50,10 @@ inline constexpr std::size_t kMaxCgroupEntries = 256;
 /// The limits, or the first problem as Category::config.
 [[nodiscard]] Result<CgroupLimits> parse_cgroups(std::string_view text, const std::string& file);
 
+/// The cgroups.toml beside a berth.conf: the site's own limits.
+[[nodiscard]] std::string cgroups_path(const std::string& berth_conf);
+
+/// Opens by open_trusted() and parses; no limits where there is no such file. Category::config.
+[[nodiscard]] Result<CgroupLimits> load_cgroups(const std::string& path);
+
 }  // namespace berth::config

@@ -131,6 +131,10 @@ constexpr auto kDirectives = std::to_array<Directive>({
     {"image cache size", number, "20480", kAny, in_effect, "What those copies may take together, in MiB.", "Berth's own.",
      kNothing, Place::global},
 
+    {"enable cgroup controllers", boolean, "no", kYesNo, in_effect,
+     "On cgroup v2: a limit on processes, devices' time or huge pages may have its controller enabled in Slurm's own control groups for the step.",
+     "Berth's own. Slurm enables cpuset, cpu and memory alone; without this such limits are refused."},
+
     // The node's own
     {"audit log", path, "", kAny, in_effect, "File for a line of JSON about each decision; without one, the syslog only.",
      "Berth's own.", kNothing, Place::global},

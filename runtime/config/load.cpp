@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "runtime/base/io.hpp"
+#include "runtime/config/cgroups.hpp"
 #include "runtime/config/site_policy.hpp"
 #include "runtime/config/trusted_file.hpp"
 
@@ -56,6 +57,13 @@ Result<CapabilityGrants> load_capabilities(const std::string& path) {
     return text ? parse_capability_file(*text, path) : CapabilityGrants{};
 }
 
+std::string cgroups_path(const std::string& berth_conf) { return beside(berth_conf, "cgroups.toml"); }
+
+Result<CgroupLimits> load_cgroups(const std::string& path) {
+    BERTH_TRY(const auto text, read_if_there(path, kMaxCgroupsSize));
+    return text ? parse_cgroups(*text, path) : CgroupLimits{};
+}
+
 Result<SeccompProfile> load_seccomp_profile(const Setting<std::string>& setting) {
     auto text = read_trusted(setting.value, kMaxSeccompProfileSize);
     if (!text) return std::move(text).error().within(setting.origin.to_string() + ": seccomp profile");
@@ -68,6 +76,7 @@ Result<SitePolicy> load_policy(const std::string& berth_conf, const SiteFile& fi
     policy.conf = for_job(file, facts);
     BERTH_TRY(policy.ecl, load_ecl(ecl_path(berth_conf)));
     BERTH_TRY(policy.capabilities, load_capabilities(capability_path(berth_conf)));
+    BERTH_TRY(policy.cgroups, load_cgroups(cgroups_path(berth_conf)));
     if (const auto& profile = policy.conf.seccomp_profile; !profile.value.empty()) {
         BERTH_TRY(policy.seccomp, load_seccomp_profile(profile));
     }

@@ -117,6 +117,7 @@ constexpr auto kBindings = std::to_array<Binding>({
     {"image cache size", &SiteConfig::image_cache_size},
     {"image server user", &SiteConfig::image_server_user},
     {"audit log", &SiteConfig::audit_log},
+    {"enable cgroup controllers", &SiteConfig::enable_cgroup_controllers},
     {"mksquashfs path", &SiteConfig::mksquashfs_path},
     {"mksquashfs procs", &SiteConfig::mksquashfs_procs},
     {"mksquashfs mem", &SiteConfig::mksquashfs_mem},

@@ -97,6 +97,8 @@ struct SiteConfig {
     Setting<std::string> image_server_user{"berth"};
     /// Absolute path of the file for a line about each decision, or "".
     Setting<std::string> audit_log{};
+    /// v2: controllers that Slurm leaves off may be enabled in its cgroups for a limit that is asked for.
+    Setting<bool> enable_cgroup_controllers{false};
     /// For `berth build`: a path, or "" for the one on the PATH; 0 processors and "" of memory leave it to mksquashfs.
     Setting<std::string> mksquashfs_path{};
     Setting<std::uint64_t> mksquashfs_procs{0};

@@ -7,6 +7,7 @@
 
 #include "runtime/base/text.hpp"
 #include "runtime/base/wire.hpp"
+#include "runtime/exec/cgroup_wire.hpp"
 #include "runtime/exec/seccomp_wire.hpp"
 #include "runtime/exec/user_side.hpp"
 
@@ -17,7 +18,7 @@ namespace {
 // UnkillableStepTimeout (60 s): a step that is cancelled meanwhile must end before Slurm gives the node up.
 constexpr std::chrono::seconds kAnswerTime{30};
 
-enum class Call : std::uint64_t { open_image = 1, open_sources, usable_devices, read_container, compile_profile, host_mounts };
+enum class Call : std::uint64_t { open_image = 1, open_sources, usable_devices, read_container, compile_profile, host_mounts, read_limits };
 
 void pack_error(Packer& packer, const Error& error) {
     packer.number(0);
@@ -81,6 +82,13 @@ Status answer_host_mounts(UserSide& side, Answer& answer) {
     return {};
 }
 
+Status answer_read_limits(UserSide& side, Unpacker& arguments, Answer& answer) {
+    BERTH_TRY(const auto limits, side.read_limits(arguments.text()));
+    answer.packer.number(1);
+    pack(answer.packer, limits);
+    return {};
+}
+
 Status answer_read_container(UserSide& side, Unpacker& arguments, const std::vector<UniqueFd>& fds, Answer& answer) {
     CallerEntries entries;
     entries.uid = static_cast<uid_t>(arguments.number());
@@ -122,6 +130,7 @@ Status dispatch(UserSide& side, const Message& message, Answer& answer) {
         case Call::compile_profile: return answer_compile_profile(side, arguments, answer);
         case Call::read_container: return answer_read_container(side, arguments, message.fds, answer);
         case Call::host_mounts: return answer_host_mounts(side, answer);
+        case Call::read_limits: return answer_read_limits(side, arguments, answer);
     }
     return Error{Category::internal, EINVAL, "unknown call"};
 }
@@ -210,6 +219,16 @@ public:
         auto filter = unpack_filter(unpacker);
         if (!unpacker.complete() || !filter) return nonsense();
         return std::move(*filter);
+    }
+
+    Result<CgroupLimits> read_limits(const std::string& path) override {
+        Packer call = begin(Call::read_limits);
+        call.text(path);
+        BERTH_TRY(const auto answer, ask(call, {}));
+        Unpacker unpacker = after_status(answer);
+        auto limits = unpack_limits(unpacker);
+        if (!unpacker.complete() || !limits) return nonsense();
+        return std::move(*limits);
     }
 
     Result<std::vector<std::string>> host_mounts() override {

@@ -13,6 +13,7 @@
 #include "runtime/exec/audit_log.hpp"
 #include "runtime/exec/mounts.hpp"
 #include "runtime/exec/security_label.hpp"
+#include "runtime/exec/slurm_limits.hpp"
 #include "runtime/exec/verified_image.hpp"
 #include "runtime/policy/ecl_decision.hpp"
 #include "sif/names.hpp"
@@ -171,6 +172,26 @@ Result<std::vector<SeccompFilter>> compile_filters(const Decision& decision, con
     return filters;
 }
 
+/// Who asks for limits, and of which control groups; the user's file is read as the user.
+Result<LimitInputs> limit_inputs(const Request& request, const config::SitePolicy& policy, const JobContext& job, UserSide& side) {
+    LimitInputs inputs{request.limits, policy.cgroups, {}};
+    if (!wants_limits(request, policy)) return inputs;
+    if (request.limits_file) {
+        BERTH_TRY(auto file, side.read_limits(*request.limits_file));
+        inputs.user = merged(std::move(file), request.limits);
+    }
+    if (job.launch != Launch::slurm) {
+        inputs.facts = own_cgroup_facts();
+        return inputs;
+    }
+    const CgroupVersion version = cgroup_version_of(job.daemon).value_or(CgroupVersion::v2);
+    auto settings = cgroup_settings(inputs.site, version);
+    const auto users = cgroup_settings(inputs.user, version);
+    settings.insert(settings.end(), users.begin(), users.end());
+    BERTH_TRY(inputs.facts, slurm_cgroup_facts(job.daemon, settings));
+    return inputs;
+}
+
 /// Decides and plans. `considered` has what was found out before a failure.
 Status consider(const Request& request, const config::SitePolicy& policy, const JobContext& job, UserSide& side, Considered& considered) {
     BERTH_TRY(considered.image, side.open_image(request.image));
@@ -178,7 +199,8 @@ Status consider(const Request& request, const config::SitePolicy& policy, const 
     BERTH_TRY(const SiteNames names, look_up(policy, side));
     if (wants_signature(request, policy) && !refuses_whoever_signed(policy.ecl, names, considered.image.info))
         BERTH_CHECK(verify_image(considered.image, policy, job));
-    considered.decision = decide(request, policy, names, job, considered.image.info);
+    BERTH_TRY(const auto limits, limit_inputs(request, policy, job, side));
+    considered.decision = decide(request, policy, names, job, considered.image.info, limits);
     if (!considered.decision.refusal) { BERTH_TRY(considered.filters, compile_filters(considered.decision, policy, side)); }
     HostFacts host;
     if (considered.decision.devices == Devices::host) { BERTH_TRY(host.devices, side.usable_devices()); }
@@ -203,9 +225,9 @@ Result<Considered> consider(const Request& request, const config::SitePolicy& po
 }
 
 Result<Prepared> prepare(const Considered& considered, const config::SiteConfig& site, const JobContext& job, UserSide& side,
-                         int prepared_namespace) {
+                         int prepared_namespace, OwnCgroup* cgroup) {
     RunnerInputs inputs{side, job.privileged, considered.image.fd.get(), considered.image.info,
-                        caller_entries(considered.decision, job), std::nullopt, prepared_namespace};
+                        caller_entries(considered.decision, job), std::nullopt, cgroup, prepared_namespace};
     if (considered.decision.driver == Driver::fuse) { BERTH_TRY(inputs.server, image_server_account(site)); }
     if (job.privileged && job.uid != 0) BERTH_CHECK(look_beneath_as({job.uid, job.gid, job.groups}));
     // Modes of what is made must not depend on the caller's umask, which the command gets back.

@@ -48,9 +48,10 @@ struct Prepared {
 };
 
 /// Carries out the prepare phase in this process, which is inside the container's mount namespace afterwards (or, with
-/// `prepared_namespace`, has filled that one). On failure nothing is left but what ends with this process.
+/// `prepared_namespace`, has filled that one). `cgroup` (command line only) takes the control group that limits need; it is the
+/// caller's to remove, also after a failure. On failure nothing is left but what ends with this process.
 [[nodiscard]] Result<Prepared> prepare(const Considered& considered, const config::SiteConfig& site, const JobContext& job,
-                                       UserSide& side, int prepared_namespace);
+                                       UserSide& side, int prepared_namespace, OwnCgroup* cgroup = nullptr);
 
 /// The file name in a container's informational variables, and the home that HOME gets.
 [[nodiscard]] ContainerFacts container_facts(const Considered& considered, const JobContext& job);

@@ -62,6 +62,12 @@ public:
     }
 
 private:
+    Status apply(const effect::LimitResources& e) {
+        if (in_.cgroup == nullptr) return Error{Category::internal, 0, "nobody is there to remove a control group"};
+        BERTH_TRY(*in_.cgroup, make_own_cgroup(e.limits, ::getppid()));
+        return {};
+    }
+
     Status apply(const effect::NewNamespaces& e) {
         if (in_.prepared_namespace >= 0) return join_mount_namespace(in_.prepared_namespace, e.slave);
         return make_namespaces(e);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "runtime/exec/image_drivers.hpp"
+#include "runtime/exec/own_cgroup.hpp"
 #include "runtime/exec/user_side.hpp"
 #include "runtime/plan/plan.hpp"
 
@@ -51,6 +52,7 @@ struct RunnerInputs {
     ImageInfo image;
     CallerEntries caller;
     std::optional<std::pair<uid_t, gid_t>> server;   ///< the image server's user, where root starts it
+    OwnCgroup* cgroup = nullptr;                     ///< what LimitResources makes; nothing under Slurm
     int prepared_namespace = -1;                     ///< borrowed; join this mount namespace instead of making one
 };
 

@@ -26,6 +26,7 @@
 #include "runtime/exec/enter.hpp"
 #include "runtime/exec/privilege.hpp"
 #include "runtime/exec/seccomp_filter.hpp"
+#include "runtime/exec/slurm_limits.hpp"
 #include "runtime/exec/step_record.hpp"
 #include "runtime/plan/plan.hpp"
 #include "runtime/request/request.hpp"
@@ -62,6 +63,7 @@ struct StepOutcome {
     std::string explanation;  ///< not "": print this and run nothing
     TaskSpec task;
     std::vector<SeccompFilter> filters;  ///< one for each of task.profiles
+    std::vector<DecidedLimit> limits;    ///< of control groups
     std::vector<std::string> warnings;   ///< for the user, each a line
     ContainerFacts facts;
     std::vector<ImageScript> scripts;
@@ -93,13 +95,21 @@ public:
                                        std::vector<int> keep);
 
     /// Ends berth-step and the image server, if they still run, and removes the step's record: the step is over.
-    void end_helpers() const noexcept;
+    void end_helpers() noexcept;
 
     [[nodiscard]] const StepOutcome& outcome() const noexcept { return outcome_; }
 
     /// Puts the image server into the cgroups of the step that the task `pid` belongs to. Nothing to do, and no error,
     /// where there is no server or Slurm uses no cgroups.
     Status adopt_server(pid_t task) const;
+
+    /// Tightens what the task `pid` is in, before it runs: see SlurmLimits.
+    Status limit_task(pid_t pid) { return limits_.tighten(pid); }
+
+    /// Why a task that has ended ran out of memory, if it did: one line.
+    [[nodiscard]] std::optional<std::string> out_of_memory(pid_t pid) const { return limits_.out_of_memory(pid); }
+
+    [[nodiscard]] bool has_limits() const noexcept { return !outcome_.limits.empty(); }
 
 private:
     UniqueFd socket_;
@@ -108,6 +118,7 @@ private:
     StepName name_;
     bool wants_job_place_ = false;
     StepOutcome outcome_;
+    SlurmLimits limits_{{}};
     std::unique_ptr<EntryRunner> task_;  ///< in a task, from enter() on
 };
 

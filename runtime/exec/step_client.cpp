@@ -59,6 +59,7 @@ Status StepContainer::finish(const std::optional<JobPlace>& job) {
         return std::move(answer).error().within("berth-step");
     }
     BERTH_TRY(outcome_, unpack_outcome(answer->data));
+    limits_ = SlurmLimits(outcome_.limits);
     // It ends now, and leaves the job's cgroup: nothing of ours may hold that up.
     static_cast<void>(receive_message(socket_.get(), kServerEndTime));
     return {};
@@ -99,7 +100,8 @@ Status StepContainer::adopt_server(pid_t task) const {
     return {};
 }
 
-void StepContainer::end_helpers() const noexcept {
+void StepContainer::end_helpers() noexcept {
+    limits_.end();
     if (helper_) end_process(helper_, kServerEndTime);
     remove_step_record(name_);
     if (outcome_.server <= 0) return;

@@ -1,6 +1,7 @@
 #include "runtime/exec/step_messages.hpp"
 
 #include "runtime/base/wire.hpp"
+#include "runtime/exec/limit_wire.hpp"
 #include "runtime/exec/seccomp_wire.hpp"
 
 namespace berth {
@@ -123,6 +124,7 @@ std::string pack(const Result<StepOutcome>& outcome) {
     pack_task(packer, outcome->task);
     packer.number(outcome->filters.size());
     for (const auto& filter : outcome->filters) pack(packer, filter);
+    pack(packer, outcome->limits);
     packer.texts(outcome->warnings);
     packer.text(outcome->facts.home);
     packer.text(outcome->facts.image_path);
@@ -154,6 +156,9 @@ Result<StepOutcome> unpack_outcome(const std::string& data) {
         if (!filter) return malformed();
         outcome.filters.push_back(std::move(*filter));
     }
+    auto limits = unpack_decided_limits(unpacker);
+    if (!limits) return malformed();
+    outcome.limits = std::move(*limits);
     outcome.warnings = unpacker.texts();
     outcome.facts.home = unpacker.text();
     outcome.facts.image_path = unpacker.text();

@@ -34,6 +34,7 @@ Result<StepOutcome> outcome_of(const StepRequest& step, const StepPlace& place, 
     job.privileged = true;
     job.job = step.job;
     job.step = step.step;
+    job.daemon = step.daemon;
     job.batch_script = step.batch_script;
     job.working_directory = place.working_directory;
     if (place.job) {
@@ -58,6 +59,7 @@ Result<StepOutcome> outcome_of(const StepRequest& step, const StepPlace& place, 
     outcome.warnings = considered.decision.warnings;
     outcome.task = task_spec(considered.decision);
     outcome.filters = considered.filters;
+    outcome.limits = considered.decision.limits;
     keep_record(step, considered);  // before this process moves to where the container is
     BERTH_TRY(auto prepared, prepare(considered, policy.conf, job, *side, prepared_namespace));
     for (const auto& entry : policy.conf.option_default.value) outcome.option_defaults.push_back(entry.value);

@@ -18,6 +18,7 @@
 #include "runtime/base/checked.hpp"
 #include "runtime/base/io.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/config/cgroups.hpp"
 #include "runtime/config/seccomp_profile.hpp"
 #include "runtime/config/trusted_file.hpp"
 #include "runtime/exec/host_mounts.hpp"
@@ -125,6 +126,7 @@ public:
     Result<std::vector<UniqueFd>> open_sources(const std::vector<SourceSpec>& sources) override;
     Result<std::vector<std::string>> usable_devices() override;
     Result<SeccompFilter> compile_profile(const std::string& path, const SeccompTarget& target) override;
+    Result<CgroupLimits> read_limits(const std::string& path) override;
     Result<std::vector<std::string>> host_mounts() override { return file_system_mounts(); }
     Result<std::vector<ImageScript>> read_container(int root, int passwd, int group, const CallerEntries& entries) override;
 };
@@ -227,18 +229,30 @@ Result<std::vector<std::string>> DirectUserSide::usable_devices() {
     return names;
 }
 
-Result<SeccompFilter> DirectUserSide::compile_profile(const std::string& path, const SeccompTarget& target) {
-    const std::string what = "seccomp profile " + printable(path, 512);
+/// The whole of a file that the caller names for an option; `what` begins messages.
+Result<std::string> read_named_file(const std::string& path, std::size_t limit, const std::string& what) {
     BERTH_TRY(const auto absolute, absolute_path(path));
+    // O_NONBLOCK: a fifo of that name must not stop us.
     auto file = open_without_magic(absolute, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (!file) return errno_error(what, file.error().number, Category::usage);
     struct stat st {};
     if (::fstat(file->get(), &st) != 0) return errno_error(what);
     if (!S_ISREG(st.st_mode)) return Error{Category::usage, 0, what + ": not a file"};
-    BERTH_TRY(const auto text, read_all(file->get(), config::kMaxSeccompProfileSize, what));
+    return read_all(file->get(), limit, what);
+}
+
+Result<SeccompFilter> DirectUserSide::compile_profile(const std::string& path, const SeccompTarget& target) {
+    BERTH_TRY(const auto text, read_named_file(path, config::kMaxSeccompProfileSize, "seccomp profile " + printable(path, 512)));
     auto profile = config::parse_seccomp_profile(text, printable(path, 512));
     if (!profile) return Error{Category::usage, 0, profile.error().message};
     return compile_seccomp(*profile, target);
+}
+
+Result<CgroupLimits> DirectUserSide::read_limits(const std::string& path) {
+    BERTH_TRY(const auto text, read_named_file(path, config::kMaxCgroupsSize, "cgroups file " + printable(path, 512)));
+    auto limits = config::parse_cgroups(text, printable(path, 512));
+    if (!limits) return Error{Category::usage, 0, limits.error().message};
+    return limits;
 }
 
 /// The text of a regular file in the container, or "" where there is none that can be read.

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/base/cgroup_limits.hpp"
 #include "runtime/base/child.hpp"
 #include "runtime/base/result.hpp"
 #include "runtime/base/unique_fd.hpp"
@@ -51,6 +52,10 @@ public:
     /// Reads the seccomp profile that the caller names and compiles it for `target`. A relative path starts at the
     /// caller's working directory. Category::usage for what is wrong with it.
     virtual Result<SeccompFilter> compile_profile(const std::string& path, const SeccompTarget& target) = 0;
+
+    /// Reads the cgroups.toml that the caller names. A relative path starts at the caller's working directory.
+    /// Category::usage for what is wrong with it.
+    virtual Result<CgroupLimits> read_limits(const std::string& path) = 0;
 
     /// Where file systems of the host's are mounted that hold files (for `mount hostfs`): absolute, normal paths.
     virtual Result<std::vector<std::string>> host_mounts() = 0;

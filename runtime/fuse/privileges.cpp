@@ -8,7 +8,7 @@
 
 #include <array>
 #include <climits>
-#include <cstdio>
+#include <cstdlib>
 
 #include "runtime/base/io.hpp"
 
@@ -78,9 +78,11 @@ Status empty_capabilities() {
 Result<bool> is_machine_root() {
     if (::geteuid() != 0 && ::getuid() != 0) return false;
     BERTH_TRY(const auto map, read_file("/proc/self/uid_map", 4096));
-    unsigned inside = 0, outside = 0, count = 0;
-    if (std::sscanf(map.c_str(), "%u %u %u", &inside, &outside, &count) != 3) return true;
-    return inside == 0 && outside == 0 && count == UINT_MAX;
+    char* rest = nullptr;
+    const unsigned long inside = std::strtoul(map.c_str(), &rest, 10);
+    const unsigned long outside = std::strtoul(rest, &rest, 10);
+    const unsigned long count = std::strtoul(rest, &rest, 10);  // 0 where the line is none
+    return count == 0 || (inside == 0 && outside == 0 && count == UINT_MAX);
 }
 
 }  // namespace

@@ -85,10 +85,10 @@ Lease SquashImage::lease() {
         if (!idle_.empty()) {
             auto context = std::move(idle_.back());
             idle_.pop_back();
-            return Lease(*this, std::move(context));
+            return {*this, std::move(context)};
         }
     }
-    return Lease(*this, Context::open(fd_, offset_));
+    return {*this, Context::open(fd_, offset_)};
 }
 
 void SquashImage::give_back(std::unique_ptr<Context> context) noexcept {

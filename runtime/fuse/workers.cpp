@@ -20,7 +20,7 @@ namespace berth::fuse {
 namespace {
 
 constexpr int kWatchSignal = SIGPROF;
-constexpr std::size_t kStackBytes = 256 * 1024;
+constexpr std::size_t kStackBytes = std::size_t{256} << 10;
 
 std::mutex gate_mutex;
 std::condition_variable gate_changed;

@@ -13,6 +13,11 @@ struct Describer {
     std::string operator()(const effect::OpenSources&) const {
         return fmt::format("open {} host paths as the caller and copy their mounts", plan.sources.size());
     }
+    std::string operator()(const effect::LimitResources& e) const {
+        std::string text = "limit";
+        for (const auto& limit : e.limits) text += (text.size() > 5 ? ", " : " ") + limit.setting.key + (is_device_rules(limit) ? "" : " to " + printable(limit.effective));
+        return text;
+    }
     std::string operator()(const effect::NewNamespaces& e) const {
         const char* propagation = e.slave ? "slave" : "private";
         if (e.user) return fmt::format("new user namespace (uid {}, gid {}) and mount namespace ({})", e.uid, e.gid, propagation);
@@ -80,6 +85,7 @@ struct Describer {
 };
 
 struct Namer {
+    const char* operator()(const effect::LimitResources&) const { return "LimitResources"; }
     const char* operator()(const effect::OpenSources&) const { return "OpenSources"; }
     const char* operator()(const effect::NewNamespaces&) const { return "NewNamespaces"; }
     const char* operator()(const effect::StartImageServer&) const { return "StartImageServer"; }

@@ -91,6 +91,8 @@ private:
         const effect::NewNamespaces namespaces{!job_.privileged, job_.uid, job_.gid, decision_.mount_slave};
         const effect::MountImage mount_image{decision_.driver, image_.offset, image_.bytes,
                                                decision_.driver == Driver::kernel_squashfs ? decision_.loop_devices : 0};
+        const bool in_slurms = job_.launch == Launch::slurm;
+        if (!decision_.limits.empty()) add(in_slurms ? Phase::limit : Phase::prepare, effect::LimitResources{decision_.limits});
         // Mounts can only be copied out of the namespace that one is in: root copies the host's before it leaves,
         // a user may copy only what a namespace of his own holds.
         if (decision_.driver == Driver::fuse || decision_.driver == Driver::fuse_as_user)
@@ -122,6 +124,7 @@ private:
 const char* to_string(Phase phase) noexcept {
     switch (phase) {
         case Phase::prepare: return "prepare";
+        case Phase::limit: return "limit";
         case Phase::enter: return "enter";
         case Phase::user: return "user";
     }

@@ -17,6 +17,7 @@ namespace berth {
 /// When, and with whose powers, a step runs.
 enum class Phase {
     prepare,  ///< once a step a node, before its tasks are forked: as root, or as root of the caller's user namespace
+    limit,    ///< once a task, under Slurm: as root, in slurmstepd, when the task is in its control groups
     enter,    ///< in each task, still with those powers
     user      ///< in each task, as the user
 };
@@ -42,6 +43,11 @@ namespace effect {
 /// Takes copies of the host's mounts that sources lie on (open_tree), while still in the host's namespace.
 struct OpenSources {
     bool operator==(const OpenSources&) const = default;
+};
+/// Slurm's own control groups are tightened, or one is made for this container.
+struct LimitResources {
+    std::vector<DecidedLimit> limits;
+    bool operator==(const LimitResources&) const = default;
 };
 /// A mount namespace, and for an unprivileged caller a user namespace that maps only the caller.
 struct NewNamespaces {
@@ -169,7 +175,7 @@ struct CloseDescriptors {
 }  // namespace effect
 
 using Effect =
-    std::variant<effect::OpenSources, effect::NewNamespaces, effect::StartImageServer, effect::MountImage,
+    std::variant<effect::LimitResources, effect::OpenSources, effect::NewNamespaces, effect::StartImageServer, effect::MountImage,
                  effect::LayerMountPoints, effect::Bind, effect::MountTmpfs, effect::MakeDevices, effect::MakeFolder,
                  effect::PivotRoot, effect::EnterNamespaces, effect::DropBoundingSet, effect::DropCapabilities,
                  effect::NoNewPrivileges, effect::BecomeIdentity, effect::OpenLabel, effect::SetLabel, effect::InstallFilters,

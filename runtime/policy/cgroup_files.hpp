@@ -33,6 +33,8 @@ struct CgroupSetting {
     /// Why this version of control groups, or the other limits, leave it without effect: it must be refused. The end of
     /// a sentence that begins with `from`.
     std::optional<std::string> unsupported;
+
+    bool operator==(const CgroupSetting&) const = default;
 };
 
 /// All that the limits ask for, in the order in which it must be written. Conversions of weights are those of runc and

@@ -68,8 +68,12 @@ bool wants_signature(const Request& request, const SitePolicy& policy) noexcept 
     return request.verify || site_wants_signature(policy);
 }
 
+bool wants_limits(const Request& request, const SitePolicy& policy) {
+    return request.limits_file || request.limits != CgroupLimits{} || policy.cgroups != CgroupLimits{};
+}
+
 Decision decide(const Request& request, const SitePolicy& policy, const SiteNames& names, const JobContext& job,
-                const ImageInfo& image) {
+                const ImageInfo& image, const LimitInputs& limits) {
     const SiteConfig& site = policy.conf;
     Decision decision;
     Judge judge(decision);
@@ -80,6 +84,7 @@ Decision decide(const Request& request, const SitePolicy& policy, const SiteName
     decision.loop_devices = site.max_loop_devices.value;
     judge_mounts(judge, decision, request, site, names, job);
     judge_confinement(judge, decision, request, policy, job);
+    judge_limits(judge, decision, site, limits);
     if (!job.batch_script.empty()) {
         // Slurm's own copy of the script, which must be where Slurm says it is.
         decision.binds.push_back({job.batch_script, job.batch_script, true, true});

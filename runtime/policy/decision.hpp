@@ -9,6 +9,7 @@
 #include "runtime/base/result.hpp"
 #include "runtime/config/site_policy.hpp"
 #include "runtime/policy/inputs.hpp"
+#include "runtime/policy/limits.hpp"
 #include "runtime/request/request.hpp"
 
 namespace berth {
@@ -82,6 +83,7 @@ struct Decision {
     std::optional<DecidedLabel> label;
     std::string site_profile;                 ///< the site's seccomp profile; "": none
     std::string user_profile;                 ///< the user's, as given; holds beside the site's
+    std::vector<DecidedLimit> limits;         ///< of control groups
     std::vector<std::string> warnings;        ///< for the user: what was asked and is not given
 };
 
@@ -91,8 +93,11 @@ struct Decision {
 /// Whether the site wants it: then its own keys count, and never the user's.
 [[nodiscard]] bool site_wants_signature(const config::SitePolicy& policy) noexcept;
 
+/// Whether somebody asks for limits of control groups.
+[[nodiscard]] bool wants_limits(const Request& request, const config::SitePolicy& policy);
+
 /// Decides. Never fails: a refusal is part of the decision, beside the rulings that led to it.
 [[nodiscard]] Decision decide(const Request& request, const config::SitePolicy& policy, const SiteNames& names,
-                              const JobContext& job, const ImageInfo& image);
+                              const JobContext& job, const ImageInfo& image, const LimitInputs& limits = {});
 
 }  // namespace berth

@@ -94,6 +94,7 @@ struct JobContext {
     std::vector<SecurityModule> security_modules;  ///< those that are active on this node
     std::uint32_t job = 0;          ///< Slurm only
     std::uint32_t step = 0;         ///< Slurm only
+    pid_t daemon = 0;               ///< Slurm only: the step's slurmstepd
     std::string batch_script;       ///< Slurm's copy of the script, for the batch step; else ""
     std::optional<std::string> partition;  ///< Slurm only; nothing: not known
     std::optional<std::string> account;    ///< Slurm only; nothing: not known, "": the job has none

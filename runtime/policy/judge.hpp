@@ -51,4 +51,7 @@ void judge_mounts(Judge& judge, Decision& decision, const Request& request, cons
 void judge_confinement(Judge& judge, Decision& decision, const Request& request, const config::SitePolicy& policy,
                        const JobContext& job);
 
+/// Limits of control groups.
+void judge_limits(Judge& judge, Decision& decision, const config::SiteConfig& site, const LimitInputs& limits);
+
 }  // namespace berth

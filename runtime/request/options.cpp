@@ -5,6 +5,8 @@
 #include <charconv>
 #include <limits>
 
+#include "runtime/base/cpu_list.hpp"
+#include "runtime/base/quantity.hpp"
 #include "runtime/base/text.hpp"
 
 namespace berth {
@@ -224,6 +226,82 @@ Status apply_security(Request& request, std::string_view value) {
     return {};
 }
 
+Status apply_cgroups_file(Request& request, std::string_view value) {
+    BERTH_CHECK(check_path("the cgroups file's path", value));
+    request.limits_file = value;
+    return {};
+}
+
+/// The options' values as cgroups.toml would have them, under the options' own names.
+template <typename Set>
+Status set_limit(std::string_view option, Set set) {
+    if (Status status = set("--" + std::string(option)); !status) return std::move(status).error().within(std::string(option));
+    return {};
+}
+
+Status apply_memory(Request& request, std::string_view value) {
+    return set_limit("memory", [&](std::string from) -> Status {
+        BERTH_TRY(const auto bytes, parse_bytes(value));
+        if (bytes == 0) return usage("0 bytes are too few for any process");
+        request.limits.memory.limit = {static_cast<std::int64_t>(bytes), std::move(from)};
+        return {};
+    });
+}
+
+Status apply_memory_swap(Request& request, std::string_view value) {
+    return set_limit("memory-swap", [&](std::string from) -> Status {
+        if (value == "-1") {
+            request.limits.memory.swap = {kUnlimited, std::move(from)};
+            return {};
+        }
+        BERTH_TRY(const auto bytes, parse_bytes(value));
+        request.limits.memory.swap = {static_cast<std::int64_t>(bytes), std::move(from)};
+        return {};
+    });
+}
+
+Status apply_cpus(Request& request, std::string_view value) {
+    return set_limit("cpus", [&](std::string from) -> Status {
+        BERTH_TRY(const auto quota, parse_cpus(value));
+        request.limits.cpu.quota = {quota, from};
+        request.limits.cpu.period = {kCpuPeriod, std::move(from)};
+        return {};
+    });
+}
+
+Status apply_cpuset_cpus(Request& request, std::string_view value) {
+    return set_limit("cpuset-cpus", [&](std::string from) -> Status {
+        BERTH_TRY(auto cpus, parse_cpu_list(value));
+        if (cpus.empty()) return usage("an empty list: expected CPUs such as 0-3,7");
+        request.limits.cpu.cpus = {std::move(cpus), std::move(from)};
+        return {};
+    });
+}
+
+Status parse_whole(std::string_view value, std::int64_t least, std::int64_t most, std::int64_t& number) {
+    const auto [end, failed] = std::from_chars(value.data(), value.data() + value.size(), number);
+    if (failed == std::errc{} && end == value.data() + value.size() && number >= least && number <= most) return {};
+    return usage("'" + printable(value) + "' is not a whole number from " + std::to_string(least) + " to " + std::to_string(most));
+}
+
+Status apply_pids_limit(Request& request, std::string_view value) {
+    return set_limit("pids-limit", [&](std::string from) -> Status {
+        std::int64_t number = kUnlimited;
+        if (value != "-1") BERTH_CHECK(parse_whole(value, 1, 4194304 /* the kernel's PID_MAX_LIMIT */, number));
+        request.limits.pids = {number, std::move(from)};
+        return {};
+    });
+}
+
+Status apply_blkio_weight(Request& request, std::string_view value) {
+    return set_limit("blkio-weight", [&](std::string from) -> Status {
+        std::int64_t number = 0;
+        BERTH_CHECK(parse_whole(value, 10, 1000, number));
+        request.limits.block.weight = {static_cast<std::uint64_t>(number), std::move(from)};
+        return {};
+    });
+}
+
 Status apply_explain(Request& request, std::string_view value) {
     if (value.empty() || value == "text")
         request.explain = Explain::text;
@@ -264,6 +342,17 @@ constexpr std::array kOptions = {
     Option{"security", "container-security", "", "KIND:VALUE,…",
            "confine the command: seccomp:FILE, apparmor:PROFILE, selinux:CONTEXT; root only: uid:N, gid:N[:N…]", Scope::everywhere,
            apply_security},
+    Option{"apply-cgroups", "container-apply-cgroups", "", "FILE", "limits of control groups, as in cgroups.toml", Scope::everywhere,
+           apply_cgroups_file},
+    Option{"memory", "container-memory", "", "BYTES[k|m|g|t]", "most memory of a task", Scope::everywhere, apply_memory},
+    Option{"memory-swap", "container-memory-swap", "", "BYTES[k|m|g|t]|-1", "most memory and swap of a task together (-1: any)",
+           Scope::everywhere, apply_memory_swap},
+    Option{"cpus", "container-cpus", "", "NUMBER", "most time on CPUs of a task, in CPUs: 0.5", Scope::everywhere, apply_cpus},
+    Option{"cpuset-cpus", "container-cpuset-cpus", "", "LIST", "the CPUs of a task: 0-3,7", Scope::everywhere, apply_cpuset_cpus},
+    Option{"pids-limit", "container-pids-limit", "", "NUMBER", "most processes and threads of a task (-1: any)", Scope::everywhere,
+           apply_pids_limit},
+    Option{"blkio-weight", "container-blkio-weight", "", "10…1000", "a task's share of block devices' time", Scope::everywhere,
+           apply_blkio_weight},
     Option{"explain", "container-explain", "", "[text|json]", "print what would be decided and done, and do nothing",
            Scope::everywhere, apply_explain},
 };

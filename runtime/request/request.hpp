@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "runtime/base/capabilities.hpp"
+#include "runtime/base/cgroup_limits.hpp"
 
 namespace berth {
 
@@ -63,6 +64,8 @@ struct Request {
     bool keep_privileges = false;  ///< --keep-privs
     bool no_privileges = false;    ///< --no-privs
     SecurityRequest security;
+    CgroupLimits limits;                     ///< --memory and its like
+    std::optional<std::string> limits_file;  ///< --apply-cgroups: a cgroups.toml as given; what options ask for stands over it
     Explain explain = Explain::off;
     std::vector<std::string> given;  ///< names of the options that the user set, each once
 

@@ -4,7 +4,7 @@
 declare -gA BERTH_PACKAGES=(
     [build]="g++ cmake ninja-build pkg-config libfmt-dev libcli11-dev nlohmann-json3-dev libtomlplusplus-dev libseccomp-dev
              libfuse3-dev libsquashfuse-dev zlib1g-dev liblzma-dev libzstd-dev liblz4-dev liblzo2-dev
-             libslurm-dev squashfs-tools libgpgme-dev libssl-dev libcurl4-openssl-dev"
+             libslurm-dev squashfs-tools libgpgme-dev libssl-dev libcurl4-openssl-dev libsystemd-dev"
     [unit]="catch2 cryptsetup-bin"
     [slurm]="slurmd slurmctld slurm-client slurm-wlm-basic-plugins munge"
     [test]="busybox-static uidmap fuse3 iproute2 procps util-linux mount passwd libcap2-bin squashfs-tools python3 acl cryptsetup-bin

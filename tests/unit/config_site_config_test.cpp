@@ -166,6 +166,7 @@ TEST_CASE("config: a yes/no directive in effect reaches its member, with its lin
         {"mount hostfs", &SiteConfig::mount_hostfs},
         {"allow setuid", &SiteConfig::allow_setuid},
         {"allow kernel squashfs", &SiteConfig::allow_kernel_squashfs},
+        {"enable cgroup controllers", &SiteConfig::enable_cgroup_controllers},
     };
     for (const Directive& directive : directives())
         if (directive.standing == Standing::in_effect && directive.type == ValueType::boolean)

@@ -1,0 +1,29 @@
+// Device rules of control groups: on v1 lists that the kernel keeps, on v2 a BPF program.
+#pragma once
+
+#include <linux/bpf.h>
+
+#include <string>
+#include <vector>
+
+#include "runtime/base/result.hpp"
+#include "runtime/policy/limits.hpp"
+
+namespace berth {
+
+/// v1: what `folder` allows is cut down to what the rules allow, too. Rules that a v1 list cannot express (something is
+/// denied after something else was allowed, or a part of what one entry allows) are Category::unsupported.
+/// Source: Documentation/admin-guide/cgroup-v1/devices.rst. Needs the right to write the cgroup's files, and CAP_SYS_ADMIN.
+[[nodiscard]] Status write_device_rules(const std::string& rules, const std::string& folder);
+
+/// The whitelist that is left of `current` (a devices.list), one entry a line. Pure; for write_device_rules().
+[[nodiscard]] Result<std::vector<std::string>> device_list_after(const std::string& current, const std::string& rules);
+
+/// v2: attaches to `folder` a program that refuses what any of the limits' rules refuses, beside those programs that are
+/// there or beneath it. It goes with the cgroup. Needs CAP_BPF or CAP_SYS_ADMIN. Source: bpf(2), BPF_PROG_TYPE_CGROUP_DEVICE.
+[[nodiscard]] Status attach_device_rules(const std::vector<DecidedLimit>& limits, const std::string& folder);
+
+/// The program for attach_device_rules(): for each list of rules the last that fits decides, and one that says no is enough.
+[[nodiscard]] Result<std::vector<bpf_insn>> device_program(const std::vector<DecidedLimit>& limits);
+
+}  // namespace berth
