@@ -186,14 +186,11 @@ cluster_show_logs() {
 cluster_stop() {
     local folder=$1 private=$1/private daemon pid
     [[ -d $private ]] || return 0
-    SLURM_CONF=$folder/slurm.conf cluster_end_jobs
-    for daemon in slurmctld slurmd; do
-        pid=$(cluster_daemon_pid "$folder" "$daemon")
-        [[ -z $pid ]] || end_process "$pid" 10
-    done
+    # Slurm's commands in bin: those of a cluster of several nodes (nodes.sh), which has a slurmd for each.
+    PATH=$folder/bin:$PATH SLURM_CONF=$folder/slurm.conf cluster_end_jobs
+    for daemon in "$private"/slurmctld.pid "$private"/slurmd*.pid; do cluster_end_daemon "$daemon"; done
     for pid in $(cluster_step_daemons "$folder"); do end_process "$pid" 2; done
-    pid=$(cluster_daemon_pid "$folder" munged)
-    [[ -z $pid ]] || end_process "$pid"
+    for daemon in "$private"/munged.pid "$private"/held.*.pid; do cluster_end_daemon "$daemon"; done
     unmount_beneath "$folder"
     cluster_remove_cgroups "$(cat "$private/node" 2>/dev/null)"
     rm -rf --one-file-system "$folder"
@@ -206,6 +203,13 @@ cluster_end_jobs() {
         timeout 10 scancel --signal=KILL --full "$job" 2>/dev/null || timeout 10 scancel "$job" 2>/dev/null || true
     done
     until_true 10 cluster_no_jobs || true
+}
+
+# cluster_end_daemon PID_FILE
+cluster_end_daemon() {
+    local pid
+    pid=$(cluster_daemon_pid "${1%/private/*}" "$(basename "$1" .pid)")
+    [[ -z $pid ]] || end_process "$pid" 10
 }
 
 # cluster_daemon_pid FOLDER NAME: its process id, if that process is ours indeed: its command line names our folder.

@@ -11,6 +11,7 @@ leaks_state() {
         leaks_processes
         leaks_cgroups
         leaks_files
+        leaks_nodes
     } | sort
 }
 

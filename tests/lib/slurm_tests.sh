@@ -40,6 +40,15 @@ servers() { user_processes "$TEST_SERVER_UID"; }
 server_runs() { [[ -n $(servers) ]]; }
 no_servers() { [[ -z $(servers) ]]; }
 
+# ours: our programs that run now, whoever runs them.
+ours() {
+    local pid
+    for pid in $(pgrep -f '(^|/)berth-(fuse|step)' || true); do
+        [[ $(readlink "/proc/$pid/exe") == "$BERTH_PREFIX"/* ]] && printf '%s\n' "$pid"
+    done
+    return 0
+}
+
 # our_loops: the loop devices that carry an image of ours.
 our_loops() { leaks_loops | awk '{print $3}'; }
 loop_is_used() { [[ -n $(our_loops) ]]; }

@@ -36,6 +36,17 @@ tier_attacks() {
     tier_files attacks
 }
 
+# Slurm's several nodes on this machine.
+tier_cluster() {
+    if ! nodes_possible; then
+        result_record skip cluster:all 0 "network namespaces with a bridge cannot be made here"
+        return 0
+    fi
+    cluster_detect "$BERTH_TEST_ROOT/cluster-probe"
+    say "Slurm $(slurmd -V | awk '{print $2}'), four nodes, proctrack/$CLUSTER_PROCTRACK, cgroups: $(cluster_cgroup_version)"
+    tier_files cluster
+}
+
 # Without a network, each test of the tier is a skip that says so.
 tier_peer() {
     if ! peer_open; then

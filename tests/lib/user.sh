@@ -53,7 +53,7 @@ as_user() { (become_user "$@"); }
 # become_user COMMAND…: the same in place of this shell. "(become_user COMMAND…) &" leaves the command's own id in $!.
 become_user() {
     cd "$TEST_HOME" || exit
-    exec env -i PATH="${BERTH_PREFIX:+$BERTH_PREFIX/bin:}/usr/local/bin:/usr/bin:/bin" HOME="$TEST_HOME" \
+    exec ${CLUSTER_ENTER:-} env -i PATH="${BERTH_PREFIX:+$BERTH_PREFIX/bin:}/usr/local/bin:/usr/bin:/bin" HOME="$TEST_HOME" \
         USER="$TEST_USER" LOGNAME="$TEST_USER" SHELL=/bin/sh LC_ALL=C.UTF-8 \
         ${SLURM_CONF:+SLURM_CONF="$SLURM_CONF"} \
         setpriv --reuid="$TEST_UID" --regid="$TEST_GID" --init-groups -- "$@"

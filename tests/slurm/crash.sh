@@ -48,15 +48,6 @@ test_the_server_is_killed() {
     check_clean
 }
 
-# ours: our programs that run now, whoever runs them.
-ours() {
-    local pid
-    for pid in $(pgrep -f '(^|/)berth-(fuse|step)' || true); do
-        [[ $(readlink "/proc/$pid/exe") == "$BERTH_PREFIX"/* ]] && printf '%s\n' "$pid"
-    done
-    return 0
-}
-
 # kill_ours_after DELAY IMAGE: starts a step, waits, and kills whatever of ours is alive then.
 kill_ours_after() {
     local pid

@@ -1,0 +1,92 @@
+# shellcheck shell=bash
+# BERTH_SOAK_STEPS steps (50), in each of which something is killed at a random moment: a task, our image server, berth-step,
+# slurmstepd, or nothing. Afterwards nothing is left: no process, mount, loop device or file, no cgroup but those that Slurm
+# leaves when its own slurmstepd is killed, with or without us; and all nodes take steps.
+
+STEPS=${BERTH_SOAK_STEPS:-50}
+TEST_TIMEOUT=$((120 + STEPS * 4))
+
+setup_file() { nodes_up; }
+teardown_file() {
+    cat "$FILE_TMP/figures" 2>/dev/null || true
+    nodes_down
+}
+
+# pick WORD…: one of them.
+pick() {
+    shift $((RANDOM % $#))
+    printf '%s\n' "$1"
+}
+
+# kill_one PID…: one of these, if there is any; says how many it killed.
+kill_one() {
+    (($#)) && kill -KILL "$(pick "$@")" 2>/dev/null && echo 1 || echo 0
+}
+
+victims() {
+    case $1 in
+        task) pgrep -U "$TEST_UID" -x sleep ;;
+        server) servers ;;
+        helper) comm -23 <(ours | sort) <(servers | sort) ;;
+        slurmstepd) cluster_step_daemons "$CLUSTER" ;;
+        none) ;;
+    esac
+}
+
+# soak_step VICTIM ARGUMENT…: a step, in which one process of this kind is killed at a random moment of its life.
+soak_step() {
+    local victim=$1 srun
+    shift
+    in_background timeout --kill-after=5 20 srun --quiet "$@" sleep 0.4 >/dev/null 2>&1
+    srun=$!
+    sleep "0.$(printf '%03d' $((RANDOM % 500)))"
+    # shellcheck disable=SC2046
+    printf '%s %s\n' "$victim" "$(kill_one $(victims "$victim"))" >>"$FILE_TMP/kills"
+    # srun waits for a slurmstepd that is gone for longer than anybody here.
+    [[ $victim != slurmstepd ]] || { sleep 0.5; as_user scancel --user="$TEST_USER" 2>/dev/null || true; }
+    wait "$srun" || true
+    [[ $victim != slurmstepd ]] || until_true 30 cluster_no_jobs || true
+}
+
+soak_image() { pick "$DEMO" "$ROOT_DEMO" "$FIXTURES/demo"; }
+killed() { grep -c "^$1 1" "$FILE_TMP/kills" || true; }
+
+left_over() { leaks_new_since "$LEAKS_BEFORE"; }
+# not_slurms: without what Slurm's own killed slurmstepd leaves, container or not: cgroups and its socket.
+not_slurms() { left_over | grep -vE '^(cgroup|file '"$CLUSTER"'/spool/)' || true; }
+nothing_of_ours() { [[ -z $(not_slurms) ]]; }
+
+test_steps_with_random_kills() {
+    local i begin=$SECONDS
+    for ((i = 0; i < STEPS; ++i)); do
+        soak_step "$(pick task server helper none)" -N"$(pick 1 2 4)" --ntasks-per-node="$(pick 1 4 8)" --container="$(soak_image)"
+    done
+    printf 'soak: %s steps in %s s; killed: %s tasks, %s servers, %s berth-step\n' "$STEPS" $((SECONDS - begin)) \
+        "$(killed task)" "$(killed server)" "$(killed helper)" >>"$FILE_TMP/figures"
+    check_clean
+}
+
+# Here Slurm leaves something of its own, so plain steps are killed the same way beside them, for the figures. The record of
+# a step whose slurmstepd died is removed by the node's next step in a container.
+test_steps_whose_slurmstepd_is_killed() {
+    local i plain=0 ours=0 before count=$((STEPS / 10))
+    for ((i = 0; i < count; ++i)); do
+        before=$(left_over | wc -l)
+        soak_step slurmstepd -N"$(pick 1 2)" --ntasks-per-node=4
+        plain=$((plain + $(left_over | wc -l) - before))
+        before=$(left_over | wc -l)
+        soak_step slurmstepd -N"$(pick 1 2)" --ntasks-per-node=4 --container="$(soak_image)"
+        ours=$((ours + $(left_over | wc -l) - before))
+    done
+    printf 'soak: %s slurmstepds killed; Slurm left %s things of plain steps, %s of steps in containers\n' "$(killed slurmstepd)" \
+        "$plain" "$ours" >>"$FILE_TMP/figures"
+    cluster_wait_idle 60 || fail "$(sinfo --format='%N %T %E')"
+    check_status 0 as_user srun -Q -N4 -n4 --container="$DEMO" true
+    until_true 30 nothing_of_ours || fail "left behind: $(not_slurms)"
+}
+
+test_all_nodes_take_steps() {
+    check_output $'Berth demo\nBerth demo\nBerth demo\nBerth demo' \
+        as_user srun -Q -N4 --container="$DEMO" sh -c ". /etc/os-release; echo \$NAME"
+    check_equal "" "$(sinfo --noheader --states=drain,fail,down --format=%N)" "nodes that take no jobs"
+}
