@@ -42,6 +42,12 @@ std::optional<std::string> given_image() {
     return image ? image : given("container");
 }
 
+/// srun: whether the step that it launches is to run in a container.
+bool& wants_container() {
+    static bool value = false;
+    return value;
+}
+
 /// Nothing that a callback does may reach Slurm as an exception.
 template <typename Body>
 int guarded(const char* callback, Body body) noexcept {
@@ -147,6 +153,18 @@ std::string check_early(int argc, char** argv, const std::optional<std::string>&
     return image ? "" : image.error().message;
 }
 
+/// srun: by the same rule as the node that will run the step.
+bool asks_for_container(int argc, char** argv) {
+    const auto word = [](const char* name) {
+        const char* const value = std::getenv(name);
+        return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
+    };
+    const auto arguments = berth::parse_plugin_arguments(words(argc, argv));
+    const auto native = berth::slurm::kNativeContainer ? word(kNative) : std::nullopt;
+    const auto image = berth::choose_image(native, given_image(), word(kLast), arguments ? arguments->default_image : "");
+    return !image || !image->empty();
+}
+
 /// What `berth doctor` looks for in the file: Slurm compares plugin_version at its start, and says little when it differs.
 struct BuiltFor {
     char mark[20];
@@ -181,6 +199,7 @@ int slurm_spank_init(spank_t spank, int, char**) {
 int slurm_spank_init_post_opt(spank_t spank, int argc, char** argv) {
     return guarded("init_post_opt", [&] {
         if (spank_context() == S_CTX_REMOTE) {
+            berth::slurm::take_guard_away(spank);
             begin_step(spank, argc, argv);
             return 0;  // an error here could drain the node: task_init shows it
         }
@@ -191,6 +210,15 @@ int slurm_spank_init_post_opt(spank_t spank, int argc, char** argv) {
             slurm_spank_log("berth: error: %s", problem.c_str());
             std::exit(kFailure);  // srun, sbatch or salloc, as the user, before anything was asked of the controller
         }
+        if (spank_context() != S_CTX_LOCAL) return 0;
+        wants_container() = asks_for_container(argc, argv);
+        return 0;
+    });
+}
+
+int slurm_spank_local_user_init(spank_t spank, int, char**) {
+    return guarded("local_user_init", [&] {
+        if (wants_container()) berth::slurm::guard_command(spank);
         return 0;
     });
 }

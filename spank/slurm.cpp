@@ -15,6 +15,18 @@
 namespace berth::slurm {
 namespace {
 
+// In "/", where only root makes files, and the first thing that the error of a failed execve(2) shows.
+constexpr std::string_view kGuard =
+    "/berth: a container was asked for, and this node's Slurm does not load berth_spank.so (see its plugstack.conf); not run: ";
+
+/// The step's command as srun sends it, or as slurmstepd will run it; null where there is none.
+char** command_of(spank_t spank) {
+    int argc = 0;
+    char** argv = nullptr;
+    const bool there = spank_get_item(spank, S_JOB_ARGV, &argc, &argv) == ESPANK_SUCCESS && argc > 0 && argv != nullptr;
+    return there && argv[0] != nullptr ? argv : nullptr;
+}
+
 /// An option as Slurm knows it. Slurm keeps pointers into it, so it lives as long as the plugin.
 struct Registered {
     std::string name;
@@ -104,6 +116,20 @@ void take_untold_options(const std::vector<std::string>& environment) {
 }
 
 void set_job_variable(spank_t spank, const char* name, const char* value) { spank_job_control_setenv(spank, name, value, 1); }
+
+void guard_command(spank_t spank) {
+    // Slurm frees the name with its own function, so it must come from its own; not every program with plugins has that.
+    const auto duplicate = reinterpret_cast<char* (*)(const char*)>(::dlsym(RTLD_DEFAULT, "slurm_xstrdup"));
+    char** const command = command_of(spank);
+    if (duplicate != nullptr && command != nullptr) command[0] = duplicate((std::string(kGuard) + command[0]).c_str());
+}
+
+void take_guard_away(spank_t spank) {
+    char** const command = command_of(spank);
+    if (command == nullptr || !std::string_view(command[0]).starts_with(kGuard)) return;
+    const char* const name = command[0] + kGuard.size();
+    std::memmove(command[0], name, std::strlen(name) + 1);
+}
 
 bool register_options(spank_t spank) {
     for (const Option& option : options()) {

@@ -41,6 +41,14 @@ void take_untold_options(const std::vector<std::string>& environment);
 /// srun, sbatch, salloc: the job gets a variable SLURM_SPANK_`name`, whatever --export and --export-file say.
 void set_job_variable(spank_t spank, const char* name, const char* value);
 
+/// srun, when the step is about to be launched: puts words before the command's name that make it a file that no node has.
+/// A slurmstepd without this plugin, which would run the command outside any container, so fails it; its message and srun's
+/// name the node. Not for --multi-prog and the further components of a heterogeneous step, whose commands a plugin cannot reach.
+void guard_command(spank_t spank);
+
+/// slurmstepd: takes them away again; for every step, before anything reads its command.
+void take_guard_away(spank_t spank);
+
 /// Registers every option of the table (and --container, where Slurm has none of its own).
 [[nodiscard]] bool register_options(spank_t spank);
 

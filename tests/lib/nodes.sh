@@ -71,6 +71,8 @@ nodes_make_namespaces() {
         nodes_in "$NODES_HUB" ip link set bridge up || return
     for ((k = 1; k <= ${#NODES[@]}; ++k)); do
         node=${NODES[k - 1]}
+        # munge's own programs look for it in /run.
+        mkdir -m 0755 "$CLUSTER/run/$node/munge" && ln -s "$CLUSTER/munge/socket" "$CLUSTER/run/$node/munge/munge.socket.2" || return
         nodes_make_namespace "$node" && nodes_connect "$node" "$k" &&
             nodes_in "$node" mount --bind "$CLUSTER/run/$node" /run || return
     done
