@@ -1,11 +1,15 @@
 // The SPANK plugin: one small function a callback, each of which hands on to StepPlugin and never throws.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <exception>
 #include <memory>
+#include <utility>
 
+#include "runtime/base/io.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/base/text.hpp"
 #include "runtime/exec/user_side.hpp"
 #include "runtime/request/options.hpp"
 #include "spank/slurm.hpp"
@@ -17,6 +21,7 @@ using berth::Error;
 using berth::StepPlugin;
 
 constexpr int kFailure = 255;
+constexpr std::size_t kMaxCommandLine = 8U << 20;
 constexpr const char* kImageOption = "container-image";
 constexpr const char* kNative = "SLURM_CONTAINER";
 constexpr const char* kControl = "BERTH_NATIVE";
@@ -153,6 +158,21 @@ std::string check_early(int argc, char** argv, const std::optional<std::string>&
     return image ? "" : image.error().message;
 }
 
+/// srun is called back once for each component of a heterogeneous step, and Slurm hands all of them the last one's options of
+/// plugins and the first one's --container. \return an error message where that is not what was asked for, or "".
+std::string check_components() {
+    static std::optional<berth::slurm::OptionValues> before;
+    auto now = berth::slurm::option_values();
+    std::ranges::sort(now);
+    const auto last = std::exchange(before, now);
+    if (!last) return "";
+    const auto line = berth::read_file("/proc/self/cmdline", kMaxCommandLine);
+    if (!line) return line.error().message;
+    if (*last == now && !berth::containers_differ(berth::split(*line, '\0'))) return "";
+    return "Slurm gives the components of one srun one container with the same options: give each component the same, or run "
+           "them as sruns of their own (--het-group)";
+}
+
 /// srun: by the same rule as the node that will run the step.
 bool asks_for_container(int argc, char** argv) {
     const auto word = [](const char* name) {
@@ -211,6 +231,10 @@ int slurm_spank_init_post_opt(spank_t spank, int argc, char** argv) {
             std::exit(kFailure);  // srun, sbatch or salloc, as the user, before anything was asked of the controller
         }
         if (spank_context() != S_CTX_LOCAL) return 0;
+        if (const std::string problem = check_components(); !problem.empty()) {
+            slurm_spank_log("berth: error: %s", problem.c_str());
+            std::exit(kFailure);
+        }
         wants_container() = asks_for_container(argc, argv);
         return 0;
     });

@@ -7,7 +7,7 @@
 #include <array>
 #include <climits>
 #include <cstdlib>
-#include <cstring>
+#include <string_view> <cstring>
 
 #include "runtime/base/install_paths.hpp"
 #include "runtime/base/io.hpp"
@@ -79,6 +79,24 @@ Result<std::string> choose_image(const std::optional<std::string>& native, const
                      std::string(by_image ? "--container-image" : "--container") +
                          " is empty: name an image, or \"none\" to run without a container"};
     return *asked == "none" ? "" : *asked;
+}
+
+bool containers_differ(const std::vector<std::string>& command_line) {
+    constexpr std::string_view kOption = "--container";
+    std::optional<std::string> first;
+    for (std::size_t i = 0; i < command_line.size(); ++i) {
+        const std::string& word = command_line[i];
+        std::string value;
+        if (word == kOption && i + 1 < command_line.size())
+            value = command_line[i + 1];
+        else if (word.starts_with(std::string(kOption) + "="))
+            value = word.substr(kOption.size() + 1);
+        else
+            continue;
+        if (!first) first = value;
+        if (*first != value) return true;
+    }
+    return false;
 }
 
 std::optional<std::string> variable(const std::vector<std::string>& environment, const std::string& name) {

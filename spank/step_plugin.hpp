@@ -28,6 +28,10 @@ struct PluginArguments {
 inline constexpr const char* kLastNative = "container";
 inline constexpr const char* kLastImage = "container-image";
 
+/// Whether a command line of srun has two different --container, one a component of a heterogeneous step. Slurm tells the
+/// nodes the first for all (SLURM_CONTAINER), and a plugin only hears of that one.
+[[nodiscard]] bool containers_differ(const std::vector<std::string>& command_line);
+
 /// The value of NAME in "NAME=VALUE" entries.
 [[nodiscard]] std::optional<std::string> variable(const std::vector<std::string>& environment, const std::string& name);
 

@@ -52,3 +52,22 @@ test_a_heterogeneous_job() {
     done
     check_clean
 }
+
+# Slurm has one value for all components: the last one's of a plugin's option, and the first one's of --container. A weaker
+# runtime runs a component in the other one's image.
+test_components_that_differ_are_refused() {
+    check_refused 'components' as_user srun -n1 --container="$DEMO" true : -n1 --container="$OTHER" true
+    check_refused 'components' as_user srun -n1 --container "$DEMO" true : -n1 --container "$OTHER" true
+    check_refused 'components' as_user srun -n1 --container-image="$DEMO" true : -n1 --container-image="$OTHER" true
+    check_refused 'components' as_user srun -n1 --container="$DEMO" true : -n1 --container="$DEMO" --container-bind=/usr:/mnt true
+    check_refused 'components' as_user srun -n1 true : -n1 --container-image="$OTHER" true
+    check_clean
+}
+
+test_components_of_which_one_speaks_for_all() {
+    capture as_user srun -n1 --container-image="$DEMO" sh -c "$WHERE" : -n1 sh -c "$WHERE"
+    check_equal "0 2" "$CAPTURED_STATUS $(grep -c ' Berth demo$' <<<"$CAPTURED_OUT")" "$CAPTURED_ERR"
+    capture as_user srun -n1 --container="$DEMO" sh -c "$WHERE" : -n1 sh -c "$WHERE"
+    check_equal "0 2" "$CAPTURED_STATUS $(grep -c ' Berth demo$' <<<"$CAPTURED_OUT")" "$CAPTURED_ERR"
+    check_clean
+}

@@ -90,3 +90,12 @@ TEST_CASE("variable: looks names up whole") {
     CHECK_FALSE(variable(environment, "SLURM"));
     CHECK_FALSE(variable({}, "A"));
 }
+
+TEST_CASE("containers_differ: the components of a heterogeneous step") {
+    CHECK_FALSE(containers_differ({"srun", "true"}));
+    CHECK_FALSE(containers_differ({"srun", "--container=a", "x", ":", "y"}));
+    CHECK_FALSE(containers_differ({"srun", "--container=a", "x", ":", "--container", "a", "y"}));
+    CHECK_FALSE(containers_differ({"srun", "--container-image=a", "x", ":", "--container-image=b", "y", "--container"}));
+    CHECK(containers_differ({"srun", "--container=a", "x", ":", "--container=b", "y"}));
+    CHECK(containers_differ({"srun", "--container", "a", "x", ":", "--container=none", "y"}));
+}
