@@ -10,6 +10,8 @@
 # CLUSTER_CPUS       how many CPUs the node pretends to have (64), so that as many tasks run at once
 # CLUSTER_DEBUG      the node's log level (verbose)
 # CLUSTER_EXTRA      more lines for slurm.conf
+# CLUSTER_SLURMD     more of SlurmdParameters
+# CLUSTER_PREPARE    a command that runs when the files are written and no daemon yet
 
 # cluster_start FOLDER [PLUGSTACK_LINE…]
 cluster_start() {
@@ -35,7 +37,7 @@ cluster_try() {
     shift
     export SLURM_CONF=$CLUSTER/slurm.conf
     cluster_make_folder && cluster_write_conf "${CLUSTER_PROCTRACK:-linuxproc}" && cluster_set_plugstack "$@" &&
-        cluster_start_munged && cluster_start_daemons && until_true 30 cluster_idle
+        ${CLUSTER_PREPARE:-true} && cluster_start_munged && cluster_start_daemons && until_true 30 cluster_idle
 }
 
 # The parts that a job's user must reach are open (batch scripts are run from the spool); keys, states and logs are root's. The node's name is also that of its
@@ -70,7 +72,7 @@ SlurmctldLogFile=$CLUSTER/private/log/slurmctld.log
 SlurmdLogFile=$CLUSTER/private/log/slurmd.log
 SlurmctldDebug=info
 SlurmdDebug=${CLUSTER_DEBUG:-verbose}
-SlurmdParameters=config_overrides
+SlurmdParameters=config_overrides${CLUSTER_SLURMD:+,$CLUSTER_SLURMD}
 PlugStackConfig=$CLUSTER/plugstack.conf
 MpiDefault=none
 SwitchType=switch/none
@@ -108,10 +110,11 @@ cluster_process_tracking() {
 
 # How to tell slurmd that it gets no cgroups. Slurm 22.05 knows no "disabled", but its cgroup/v1 does nothing unasked.
 cluster_no_cgroups() {
-    local version
-    version=$(slurmd -V | awk '{print $2}')
-    [[ ${version%%.*} -le 22 ]] && echo cgroup/v1 || echo disabled
+    cluster_slurm_is 23.02 && echo disabled || echo cgroup/v1
 }
+
+# cluster_slurm_is RELEASE: this Slurm is of that release ("23.02") or a later one.
+cluster_slurm_is() { [[ $(slurmd -V | awk '{print $2}') > $1 ]]; }
 
 # Which cgroups root can make here: v1, v2 or none.
 cluster_cgroup_version() {

@@ -15,18 +15,19 @@ build_preset() {
     )
 }
 
-# install_release FOLDER: installs the release preset there; sets BERTH_PREFIX. Each parent of FOLDER must be root's
-# and not writable by others, or Berth rightly refuses the configuration in it.
+# install_release FOLDER [PRESET]: installs the release preset, or another one, there; sets BERTH_PREFIX. Each parent of
+# FOLDER must be root's and not writable by others, or Berth rightly refuses the configuration in it.
 install_release() {
+    local build=$BERTH_BUILD/${2:-release}
     export BERTH_PREFIX=$1
-    quiet "$BERTH_BUILD/release/install.log" cmake --install "$BERTH_BUILD/release" --prefix "$BERTH_PREFIX"
+    quiet "$build/install.log" cmake --install "$build" --prefix "$BERTH_PREFIX"
 }
 
-# new_root NAME: makes and prints a new folder that a prefix and a cluster may live in.
+# new_root NAME: makes and prints a new folder that a prefix and a cluster may live in; in BERTH_TEST_PLACE (/var/lib).
 new_root() {
-    local folder
-    mkdir -p /var/lib
-    folder=$(mktemp -d "/var/lib/$1.XXXXXX")
+    local folder place=${BERTH_TEST_PLACE:-/var/lib}
+    mkdir -p "$place"
+    folder=$(mktemp -d "$place/$1.XXXXXX")
     chmod 0755 "$folder"
     printf '%s\n' "$folder"
 }

@@ -10,6 +10,7 @@ declare -gA BERTH_PACKAGES=(
     [test]="busybox-static uidmap fuse3 iproute2 procps util-linux mount passwd libcap2-bin squashfs-tools python3 acl cryptsetup-bin
             gpg gpg-agent gpgconf openssl groff-base"
     [peer]="debian-archive-keyring"
+    [matrix]="mmdebstrap debian-archive-keyring"
     [fuzz]="clang-14 libclang-rt-14-dev llvm-14"
     [tidy]="clang-tidy clang-format"
     [bench]="bubblewrap crun charliecloud squashfuse busybox-static squashfs-tools"

@@ -1,13 +1,13 @@
 # shellcheck shell=bash
 # One list of results for all tiers: a line a test, "STATUS<TAB>ID<TAB>SECONDS<TAB>REASON", in the file BERTH_RESULTS.
-# Sourced after common.sh.
+# Sourced after common.sh. BERTH_RESULTS_PREFIX: stands before each ID, in a run that is a part of another one.
 
 # result_record pass|fail|skip ID SECONDS [REASON]: keeps it and shows it.
 result_record() {
-    local reason=${4:-}
+    local reason=${4:-} id=${BERTH_RESULTS_PREFIX:-}$2
     reason=${reason//[$'\n\t']/ }
-    printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$reason" >>"$BERTH_RESULTS"
-    printf '%-4s %s (%s s)%s\n' "$1" "$2" "$3" "${reason:+: $reason}"
+    printf '%s\t%s\t%s\t%s\n' "$1" "$id" "$3" "$reason" >>"$BERTH_RESULTS"
+    printf '%-4s %s (%s s)%s\n' "$1" "$id" "$3" "${reason:+: $reason}"
 }
 
 results_count() { awk -F '\t' -v want="$1" '$1 == want {n++} END {print n + 0}' "$BERTH_RESULTS"; }

@@ -6,7 +6,7 @@ tier_files() {
     local folder=$1 tier=${2:-$1} file before left
     before=$(leaks_state)
     for file in "$BERTH_SOURCE/tests/$folder"/*.sh; do
-        [[ -e $file ]] || continue
+        [[ -e $file && $folder/${file##*/} =~ ${FILE_PATTERN:-} ]] || continue
         fixtures_tidy
         check_run_file "$tier" "$file" "$PATTERN"
     done
