@@ -1,0 +1,79 @@
+# shellcheck shell=bash
+# What differs between Slurm's releases, or might: docs/slurm-versions.md has a row for each test. The tier matrix runs them on
+# the releases that Debian 12 does not have.
+
+setup_file() {
+    fixtures_create
+    CONTAINER_TYPE=job_container/tmpfs CONTAINER_KEY=JobContainerType
+    if cluster_slurm_is 25.11; then CONTAINER_TYPE=namespace/tmpfs CONTAINER_KEY=NamespaceType; fi
+}
+teardown_file() { slurm_down; }
+
+# up [LINE…]: a cluster with these lines in slurm.conf.
+up() {
+    slurm_down
+    CLUSTER_EXTRA=$(printf '%s\n' "$@") slurm_up required
+    LEAKS_BEFORE=$(leaks_state)
+}
+
+# prolog FILE LINE…: a script of Slurm's own, which speaks in lines that Slurm reads.
+prolog() {
+    batch_script "$1" "${@:2}"
+    chmod 0755 "$1"
+}
+
+# Slurm runs it after the last callback in which a plugin still has the power to enter.
+test_task_prolog_runs_in_the_container() {
+    prolog "$TEST_HOME/prolog" '. /etc/os-release' 'echo "export SEEN=$NAME"' 'echo print hello'
+    up "TaskProlog=$TEST_HOME/prolog"
+    # shellcheck disable=SC2016
+    check_output $'hello\nBerth demo' step "$DEMO" sh -c 'echo "$SEEN"'
+    # shellcheck disable=SC2016
+    check_output $'hello\n'"$(. /etc/os-release && echo "$NAME")" as_user srun sh -c 'echo "$SEEN"'
+    check_clean
+}
+
+test_a_task_prolog_that_the_container_lacks() {
+    prolog "$FILE_TMP/prolog" 'echo print hello'
+    chmod 0755 "$FILE_TMP"
+    up "TaskProlog=$FILE_TMP/prolog"
+    check_output $'hello\nran' as_user srun echo ran
+    capture step "$DEMO" echo ran
+    check test "$CAPTURED_STATUS" -ne 0
+    check_no_match ran "$CAPTURED_OUT"
+    check_output $'hello\nran' step "$DEMO" --container-bind="$FILE_TMP/prolog" echo ran
+    check_clean
+}
+
+# A folder of the job's own for /tmp. slurmstepd itself stays outside of it, and with it what makes our container.
+private_tmp() {
+    CLUSTER_PREPARE=write_job_container up "$CONTAINER_KEY=$CONTAINER_TYPE" PrologFlags=Contain
+}
+
+write_job_container() { printf 'AutoBasePath=true\nBasePath=%s\n' "$CLUSTER/jobs" >"$CLUSTER/job_container.conf"; }
+
+check_private_tmp() {
+    local file=/tmp/berth-test-private-$$
+    touch "$file"
+    check_status 1 as_user srun test -e "$file"
+    check_status 0 step "$DEMO" test -e "$file"
+    rm -f "$file"
+    in_image "Berth demo" step "$DEMO"
+    # shellcheck disable=SC2016
+    check_equal $'0\n1\n2\n3' "$(as_user srun -n4 --container="$DEMO" sh -c 'echo "$SLURM_PROCID"' | sort)"
+    check_output "" as_user srun -n4 --container="$DEMO" probe descriptors
+    check_refused '/no-such' step "$DEMO" --container-bind=/no-such:/mnt true
+    check_clean
+}
+
+test_a_private_tmp() {
+    private_tmp
+    check_private_tmp
+}
+
+# user_init, task_post_fork and task_exit then run in processes of their own, which share our memory and not our descriptors.
+test_callbacks_in_the_jobs_namespace() {
+    cluster_slurm_is 24.05 || skip "contain_spank came with Slurm 24.05"
+    CLUSTER_SLURMD=contain_spank private_tmp
+    check_private_tmp
+}
