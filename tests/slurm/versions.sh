@@ -45,35 +45,50 @@ test_a_task_prolog_that_the_container_lacks() {
     check_clean
 }
 
-# A folder of the job's own for /tmp. slurmstepd itself stays outside of it, and with it what makes our container.
+# private_tmp [LINE…]: a folder of the job's own is its /tmp; more lines for job_container.conf.
 private_tmp() {
+    JOB_CONTAINER=$(printf '%s\n' 'AutoBasePath=true' "$@")
     CLUSTER_PREPARE=write_job_container up "$CONTAINER_KEY=$CONTAINER_TYPE" PrologFlags=Contain
 }
 
-write_job_container() { printf 'AutoBasePath=true\nBasePath=%s\n' "$CLUSTER/jobs" >"$CLUSTER/job_container.conf"; }
+write_job_container() { printf '%s\nBasePath=%s\n' "$JOB_CONTAINER" "$CLUSTER/jobs" >"$CLUSTER/job_container.conf"; }
 
+# Slurm 22.05 now and then fails a job that begins while the folder of the one before is being removed.
+alone() { cluster_wait_idle && as_user "$@"; }
+
+# check_private_tmp hosts|private: whose /tmp containers see.
 check_private_tmp() {
-    local file=/tmp/berth-test-private-$$
+    local file=/tmp/berth-test-private-$$ tell
+    tell="test -e $file && echo hosts || echo private"
     touch "$file"
-    check_status 1 as_user srun test -e "$file"
-    check_status 0 step "$DEMO" test -e "$file"
+    check_output private alone srun sh -c "$tell"
+    check_output "$1" alone srun --container="$DEMO" sh -c "$tell"
     rm -f "$file"
-    in_image "Berth demo" step "$DEMO"
+    in_image "Berth demo" alone srun --container="$DEMO"
     # shellcheck disable=SC2016
-    check_equal $'0\n1\n2\n3' "$(as_user srun -n4 --container="$DEMO" sh -c 'echo "$SLURM_PROCID"' | sort)"
-    check_output "" as_user srun -n4 --container="$DEMO" probe descriptors
-    check_refused '/no-such' step "$DEMO" --container-bind=/no-such:/mnt true
+    check_equal $'0\n1\n2\n3' "$(alone srun -n4 --container="$DEMO" sh -c 'echo "$SLURM_PROCID"' | sort)"
+    check_output "" alone srun -n4 --container="$DEMO" probe descriptors
+    check_refused '/no-such' alone srun --container="$DEMO" --container-bind=/no-such:/mnt true
     check_clean
 }
 
+# slurmstepd itself stays outside of the job's folders, and so does what makes our container.
 test_a_private_tmp() {
     private_tmp
-    check_private_tmp
+    check_private_tmp hosts
 }
 
 # user_init, task_post_fork and task_exit then run in processes of their own, which share our memory and not our descriptors.
 test_callbacks_in_the_jobs_namespace() {
     cluster_slurm_is 24.05 || skip "contain_spank came with Slurm 24.05"
     CLUSTER_SLURMD=contain_spank private_tmp
-    check_private_tmp
+    check_private_tmp hosts
+}
+
+test_a_slurmstepd_in_the_jobs_namespace() {
+    cluster_slurm_is 24.11 || skip "EntireStepInNS came with Slurm 24.11"
+    private_tmp EntireStepInNS=true
+    check_private_tmp private
+    CLUSTER_SLURMD=contain_spank private_tmp EntireStepInNS=true
+    check_private_tmp private
 }
