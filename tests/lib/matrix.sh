@@ -29,7 +29,9 @@ tier_matrix() {
 matrix_run() {
     local suite=$1 name=matrix-${MATRIX_SLURM[$1]}
     MATRIX_FOLDER=$BERTH_MATRIX_CACHE/$suite-$(dpkg --print-architecture)
-    mkdir -p "$MATRIX_FOLDER"
+    # Closed to users: there are programs with setuid bits in it, which nobody updates.
+    mkdir -p "${BERTH_MATRIX_CACHE%/*}"
+    install -d -m 0700 "$BERTH_MATRIX_CACHE" "$MATRIX_FOLDER"
     # Held until the end of this run: one that comes beside it waits with replacing the folder.
     exec {MATRIX_LOCK}>"$MATRIX_FOLDER/lock"
     flock "$MATRIX_LOCK"
@@ -49,7 +51,10 @@ matrix_run() {
 # --- making the folder ------------------------------------------------------------------------------------------------
 
 # The packages by the groups of packages.sh, and a ccache.
-matrix_packages() { printf '%s\n' ${BERTH_PACKAGES[build]} ${BERTH_PACKAGES[unit]} ${BERTH_PACKAGES[slurm]} ${BERTH_PACKAGES[test]} ccache | sort -u; }
+matrix_packages() {
+    local group
+    for group in build unit slurm test; do xargs -n 1 <<<"${BERTH_PACKAGES[$group]}"; done | sort -u - <(echo ccache)
+}
 
 # The last file that is written tells what the folder was made of.
 matrix_is_complete() { [[ $(matrix_made packages) == "$(matrix_packages | xargs)" ]]; }
