@@ -18,6 +18,7 @@ constexpr std::size_t kMaxBinds = 128;       // one descriptor each travels betw
 Error usage(std::string message) { return Error{Category::usage, 0, std::move(message)}; }
 
 constexpr std::size_t kMaxGids = 64;
+constexpr std::size_t kMaxCdiDevices = 64;
 constexpr std::size_t kMaxLabelBytes = 4000;  // less than a page, which is what procfs takes
 
 Status check_path(std::string_view what, std::string_view path) {
@@ -302,6 +303,17 @@ Status apply_blkio_weight(Request& request, std::string_view value) {
     });
 }
 
+Status apply_cdi(Request& request, std::string_view value) {
+    for (const auto& item : split(value, ',')) {
+        BERTH_TRY(auto name, parse_cdi_name(item));
+        if (std::find(request.cdi_devices.begin(), request.cdi_devices.end(), name) != request.cdi_devices.end()) continue;
+        if (request.cdi_devices.size() == kMaxCdiDevices)
+            return usage("more than " + std::to_string(kMaxCdiDevices) + " CDI devices");
+        request.cdi_devices.push_back(std::move(name));
+    }
+    return {};
+}
+
 Status apply_explain(Request& request, std::string_view value) {
     if (value.empty() || value == "text")
         request.explain = Explain::text;
@@ -353,6 +365,8 @@ constexpr std::array kOptions = {
            apply_pids_limit},
     Option{"blkio-weight", "container-blkio-weight", "", "10…1000", "a task's share of block devices' time", Scope::everywhere,
            apply_blkio_weight},
+    Option{"cdi", "container-cdi", "", "VENDOR/CLASS=NAME,…", "devices that the site's CDI specifications define, as nvidia.com/gpu=0",
+           Scope::everywhere, apply_cdi},
     Option{"explain", "container-explain", "", "[text|json]", "print what would be decided and done, and do nothing",
            Scope::everywhere, apply_explain},
 };

@@ -9,6 +9,7 @@
 
 #include "runtime/base/capabilities.hpp"
 #include "runtime/base/cgroup_limits.hpp"
+#include "runtime/base/cdi_name.hpp"
 
 namespace berth {
 
@@ -66,6 +67,7 @@ struct Request {
     SecurityRequest security;
     CgroupLimits limits;                     ///< --memory and its like
     std::optional<std::string> limits_file;  ///< --apply-cgroups: a cgroups.toml as given; what options ask for stands over it
+    std::vector<CdiName> cdi_devices;  ///< --cdi: each once, in the order given
     Explain explain = Explain::off;
     std::vector<std::string> given;  ///< names of the options that the user set, each once
 

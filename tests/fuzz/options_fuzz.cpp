@@ -33,6 +33,8 @@ void check_promises(const Request& request) {
     if (request.working_directory) require(normal_path(*request.working_directory) == *request.working_directory);
     require(((request.add_capabilities | request.drop_capabilities) & ~kAllCapabilities) == 0);
     require(request.security.gids.size() <= 64);
+    require(request.cdi_devices.size() <= 64);
+    for (const auto& name : request.cdi_devices) require(is_cdi_kind(name.kind) && is_cdi_device(name.device));
     for (const auto& change : request.environment_changes) require(change.name.find_first_of(std::string_view("=\0", 2)) == std::string::npos);
 }
 

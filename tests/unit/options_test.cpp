@@ -87,6 +87,17 @@ TEST_CASE("options: security") {
     static_cast<void>(refusal("security", many));
 }
 
+TEST_CASE("options: CDI devices") {
+    const auto request = made({{"cdi", "nvidia.com/gpu=0,nvidia.com/gpu=0:1"}, {"cdi", "amd.com/gpu=all,nvidia.com/gpu=0"}});
+    CHECK(request.cdi_devices == std::vector<CdiName>{{"nvidia.com/gpu", "0"}, {"nvidia.com/gpu", "0:1"}, {"amd.com/gpu", "all"}});
+    for (const char* wrong : {"", "all", "nvidia.com/gpu", "nvidia.com/gpu=0,", ",nvidia.com/gpu=0", "nvidia.com/gpu=0, nvidia.com/gpu=1"})
+        static_cast<void>(refusal("cdi", wrong));
+    std::string many = "v/c=0";
+    for (int i = 1; i < 64; ++i) many += ",v/c=" + std::to_string(i);
+    CHECK(made({{"cdi", many}, {"cdi", many}}).cdi_devices.size() == 64);
+    CHECK_THAT(refusal("cdi", many + ",v/c=64"), Contains("more than 64 CDI devices"));
+}
+
 TEST_CASE("options: what the user gave is noted once") {
     Request request;
     CHECK(give(request, option("bind"), "/a").ok());
