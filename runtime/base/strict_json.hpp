@@ -4,12 +4,10 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "runtime/base/json_tree.hpp"
 #include "runtime/base/result.hpp"
 
 namespace berth {
-
-/// How deep arrays and objects may be nested. What Berth reads needs five levels at most.
-inline constexpr std::size_t kMaxJsonDepth = 8;
 
 /// Parses one JSON value with nothing but blanks around it. Refused besides what is no JSON: more than kMaxJsonDepth
 /// levels, and two members of one name, which two readers could understand differently.

@@ -72,6 +72,19 @@ Result<std::vector<std::string>> JsonPlace::texts() const {
     return words;
 }
 
+Status JsonPlace::texts_by_name() const {
+    if (!has_value()) return {};
+    if (!value_->is_object()) return error("must be an object: {…}");
+    for (const auto& [key, value] : value_->items())
+        if (!value.is_string()) return error("the member '" + printable(key, kShown) + "' must be a text in quotes");
+    return {};
+}
+
+Result<bool> JsonPlace::flag() const {
+    if (has_value() && !value_->is_boolean()) return error("must be true or false");
+    return has_value() && value_->get<bool>();
+}
+
 Result<std::uint64_t> JsonPlace::number(std::uint64_t limit) const {
     const std::string range = "a whole number from 0 to " + std::to_string(limit);
     if (!has_value()) return error("is missing; give " + range);

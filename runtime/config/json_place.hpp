@@ -37,6 +37,10 @@ public:
     [[nodiscard]] Result<std::vector<JsonPlace>> elements() const;
     [[nodiscard]] Result<std::string> text() const;
     [[nodiscard]] Result<std::vector<std::string>> texts() const;
+    /// Whether this, where it has a value, is an object whose members, of any names, are texts.
+    [[nodiscard]] Status texts_by_name() const;
+    /// false where there is no value.
+    [[nodiscard]] Result<bool> flag() const;
     /// A whole number of at most `limit`.
     [[nodiscard]] Result<std::uint64_t> number(std::uint64_t limit) const;
 

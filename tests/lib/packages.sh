@@ -2,7 +2,7 @@
 # The Debian packages that building, testing and measuring need, and their installation. Sourced after common.sh.
 
 declare -gA BERTH_PACKAGES=(
-    [build]="g++ cmake ninja-build pkg-config libfmt-dev libcli11-dev nlohmann-json3-dev libtomlplusplus-dev libseccomp-dev
+    [build]="g++ cmake ninja-build pkg-config libfmt-dev libcli11-dev nlohmann-json3-dev libtomlplusplus-dev libyaml-cpp-dev libseccomp-dev
              libfuse3-dev libsquashfuse-dev zlib1g-dev liblzma-dev libzstd-dev liblz4-dev liblzo2-dev
              libslurm-dev squashfs-tools libgpgme-dev libssl-dev libcurl4-openssl-dev libsystemd-dev"
     [unit]="catch2 cryptsetup-bin"
