@@ -84,6 +84,11 @@ constexpr auto kDirectives = std::to_array<Directive>({
      "They are made with overlayfs, always.", kNoUnderlay},
     {"seccomp profile", path, "", kAny, in_effect, "A seccomp profile that every container gets.", "Berth's own."},
 
+    {"cdi spec dirs", paths, "/etc/cdi, /var/run/cdi", kAny, in_effect, "Folders of the CDI specifications that `--cdi` looks devices up in.",
+     "Berth's own. A later folder outweighs an earlier one. Folders and files must be root's; an empty list: no such devices."},
+    {"allow cdi hook", paths, "", kAny, in_effect, "Programs that CDI specifications may have run as hooks.",
+     "Berth's own. What NVIDIA's own hooks do, Berth does without running them."},
+
     // Which images run
     {"allow container sif", boolean, "yes", kYesNo, in_effect, "SIF images that are not encrypted may run.",
      "Singularity 3.3 lacks it. Holds with and without privilege, under Slurm and on the command line, for root, too."},

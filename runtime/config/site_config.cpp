@@ -47,6 +47,7 @@ void store(Setting<std::string>& setting, const Directive&, std::string_view val
 }
 
 void store(StringList& list, const Directive& directive, std::string_view value, const Origin& origin) {
+    if (list.origin == Origin{}) list.value.clear();  // what was there is the default
     if (list.value.empty()) list.origin = origin;
     if (directive.type == ValueType::option) {
         if (!value.empty()) list.value.push_back({std::string(value), origin});
@@ -98,6 +99,8 @@ constexpr auto kBindings = std::to_array<Binding>({
     {"sessiondir max size", &SiteConfig::sessiondir_max_size},
     {"memory fs type", &SiteConfig::memory_fs_type},
     {"seccomp profile", &SiteConfig::seccomp_profile},
+    {"cdi spec dirs", &SiteConfig::cdi_spec_dirs},
+    {"allow cdi hook", &SiteConfig::allow_cdi_hook},
     {"allow container sif", &SiteConfig::allow_container_sif},
     {"allow container encrypted", &SiteConfig::allow_container_encrypted},
     {"allow container squashfs", &SiteConfig::allow_container_squashfs},

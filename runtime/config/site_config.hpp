@@ -68,6 +68,10 @@ struct SiteConfig {
     Setting<MemoryFs> memory_fs_type{MemoryFs::tmpfs};
     /// Absolute path of a profile that every container gets, or "".
     Setting<std::string> seccomp_profile{};
+    /// Folders of CDI specifications, the weakest first. Absolute normal paths.
+    StringList cdi_spec_dirs{{{"/etc/cdi", {}}, {"/var/run/cdi", {}}}, {}};
+    /// Absolute normal paths of programs that those may name as hooks.
+    StringList allow_cdi_hook{};
     Setting<bool> allow_container_sif{true};
     Setting<bool> allow_container_encrypted{true};
     Setting<bool> allow_container_squashfs{true};
