@@ -136,6 +136,7 @@ Result<int> become_command(const Situation& now, pid_t keeper, int reports) {
     for (const auto& warning : considered.decision.warnings) std::fprintf(stderr, "berth: warning: %s\n", warning.c_str());
 
     BERTH_TRY(const auto prepared, make_container(now, considered, *side, reports));
+    for (const auto& warning : prepared.warnings) std::fprintf(stderr, "berth: warning: %s\n", warning.c_str());
     side.reset();  // with its process, which the command must not find as a child of its own
     EntryRunner entry(-1, considered.filters);
     BERTH_CHECK(run_phase(entry, considered.plan, Phase::enter));

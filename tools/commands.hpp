@@ -18,6 +18,7 @@ void add_companion_commands(CLI::App& app, int& status);  // inspect, key, sign,
 void add_config_command(CLI::App& app, int& status);
 void add_doctor_command(CLI::App& app, int& status);
 void add_explain_command(CLI::App& app, int& status);
+void add_gpu_command(CLI::App& app, int& status);
 void add_options_command(CLI::App& app, int& status);
 void add_sif_command(CLI::App& app, int& status);
 

@@ -13,11 +13,11 @@
 #include <optional>
 
 #include "runtime/base/install_paths.hpp"
+#include "runtime/base/program_output.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/config/site_keyring.hpp"
 #include "runtime/exec/container.hpp"
 #include "runtime/exec/seccomp_filter.hpp"
-#include "tools/program_output.hpp"
 
 namespace berth::tools {
 namespace {

@@ -27,7 +27,7 @@ constexpr auto kChecks = std::to_array<Check>({
      examine_cgroups},
     {"security modules", "Which of them the kernel has; whether AppArmor restricts user namespaces; SELinux's mode.",
      examine_security_modules},
-    {"GPUs", "What is seen of NVIDIA's and AMD's drivers, devices and libraries.", examine_gpus},
+    {"GPUs", "What is seen of NVIDIA's and AMD's drivers, devices and libraries, and whether containers could get them.", examine_gpus},
     {"programs", "That Berth's own programs are there and root's alone, and the programs of others that Berth starts.", examine_programs},
     {"configuration", "berth.conf, ecl.toml, capability.json and the seccomp profile: whether a step could read them, and whether they contradict each other or the node.",
      examine_configuration},

@@ -5,6 +5,9 @@
 
 #include "runtime/base/io.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/config/site_policy.hpp"
+#include "runtime/exec/gpu_cache.hpp"
+#include "runtime/exec/gpu_files.hpp"
 #include "tools/doctor_checks.hpp"
 
 namespace berth::tools {
@@ -57,11 +60,36 @@ std::vector<Finding> amd(const Surroundings& node) {
     return {{Health::ok, "AMD", seen + "; no /dev/kfd, which computing needs", ""}};
 }
 
+/// What containers would get, where the kernel has the driver.
+std::vector<Finding> stack_of(config::GpuStack stack, const config::SitePolicy& policy) {
+    const std::string subject = std::string(to_string(stack)) + " for containers";
+    const auto facts = find_gpu_facts(stack, policy);
+    if (!facts) return {{Health::fail, subject, facts.error().message, "mend it, or GPU options end in this error"}};
+    const std::string seen = fmt::format("{} files (berth gpu list names them)", facts->files.size());
+    if (!facts->left_out.empty())
+        return {{Health::warn, subject, fmt::format("{}; {} left out: {}", seen, facts->left_out.size(), facts->left_out.front()),
+                 "make the driver's files root's alone, or take them out of the list"}};
+    if (facts->files.empty()) return {{Health::warn, subject, "nothing that the list names is here", "install the driver's libraries, then ldconfig"}};
+    return {{Health::ok, subject, seen, ""}};
+}
+
+std::vector<Finding> stacks(const Surroundings& node) {
+    std::vector<Finding> findings;
+    if (!node.root.empty()) return findings;  // another node's root: its libraries are not found by this one's cache
+    const auto policy = config::load_policy(node.berth_conf);
+    if (!policy) return findings;  // the check of the configuration says so
+    for (const auto stack : {config::GpuStack::nvidia, config::GpuStack::rocm})
+        if (!gpu_driver(stack).empty())
+            for (Finding& finding : stack_of(stack, *policy)) findings.push_back(std::move(finding));
+    return findings;
+}
+
 }  // namespace
 
 std::vector<Finding> examine_gpus(const Surroundings& node) {
     auto findings = nvidia(node);
     for (auto& finding : amd(node)) findings.push_back(std::move(finding));
+    for (auto& finding : stacks(node)) findings.push_back(std::move(finding));
     if (findings.empty()) findings.push_back({Health::ok, "GPUs", "none seen", ""});
     return findings;
 }

@@ -8,10 +8,10 @@
 #include <optional>
 
 #include "runtime/base/io.hpp"
+#include "runtime/base/program_output.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/config/trusted_file.hpp"
 #include "tools/doctor_checks.hpp"
-#include "tools/program_output.hpp"
 
 namespace berth::tools {
 namespace {

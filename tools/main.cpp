@@ -27,6 +27,7 @@ int run(int argc, char** argv) {
     berth::tools::add_config_command(app, status);
     berth::tools::add_doctor_command(app, status);
     berth::tools::add_explain_command(app, status);
+    berth::tools::add_gpu_command(app, status);
     berth::tools::add_options_command(app, status);
     berth::tools::add_sif_command(app, status);
     try {

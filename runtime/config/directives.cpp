@@ -34,8 +34,6 @@ constexpr Refused2 kNoOverlay = {
 constexpr Refused1 kNoUnderlay = {
     {{"preferred", "mount points that an image lacks are always made with overlayfs; write yes or no"}}};
 constexpr Refused1 kNoImageDriver = {{{"", "there are no plugins here; remove the value"}}};
-constexpr Refused1 kNoGpu = {{{"yes", "GPU support is not in this release; write no, and bind what the jobs need by "
-                                      "`bind path`"}}};
 constexpr Refused1 kNoOci = {{{"yes", "OCI images are not run here; write no, and convert such images to SIF"}}};
 constexpr Refused1 kOnlySystemd = {{{"no", "not supported yet; write yes"}}};
 
@@ -140,6 +138,18 @@ constexpr auto kDirectives = std::to_array<Directive>({
      "On cgroup v2: a limit on processes, devices' time or huge pages may have its controller enabled in Slurm's own control groups for the step.",
      "Berth's own. Slurm enables cpuset, cpu and memory alone; without this such limits are refused."},
 
+    // GPUs
+    {"always use nv", boolean, "no", kYesNo, in_effect, "Every container gets the NVIDIA GPU stack, as with --nv.",
+     "What there is of it on a node, without a warning where there is nothing."},
+    {"always use rocm", boolean, "no", kYesNo, in_effect, "Every container gets the AMD GPU stack, as with --rocm.",
+     "What there is of it on a node, without a warning where there is nothing."},
+    {"use nvidia-container-cli", boolean, "no", kYesNo, in_effect,
+     "NVIDIA's own program says what its stack consists of, in the place of nvliblist.conf.",
+     "It is asked for its list; the containers are made by Berth, as always.", kNothing, Place::global},
+    {"nvidia-container-cli path", path, "", kAny, in_effect,
+     "The program nvidia-container-cli; without it, the one in /usr/local/bin, /usr/bin or /bin.",
+     "It and the folders above it must be root's alone.", kNothing, Place::global},
+
     // The node's own
     {"audit log", path, "", kAny, in_effect, "File for a line of JSON about each decision; without one, the syslog only.",
      "Berth's own.", kNothing, Place::global},
@@ -170,9 +180,6 @@ constexpr auto kDirectives = std::to_array<Directive>({
      "Images are mounted read-only."},
     {"image driver", text, "", kAny, holds, "A plugin that mounts images.", "The file that Apptainer ships sets it to nothing.",
      kNoImageDriver},
-    {"always use nv", boolean, "no", kYesNo, holds, "Every container gets the NVIDIA GPU stack.", "None does.", kNoGpu},
-    {"always use rocm", boolean, "no", kYesNo, holds, "Every container gets the AMD GPU stack.", "None does.", kNoGpu},
-    {"use nvidia-container-cli", boolean, "no", kYesNo, holds, "NVIDIA's own program sets the GPUs up.", "It is not used.", kNoGpu},
     {"allow net users", names, "", kAny, holds, "Users who may use the networks below.",
      "Containers have the host's network, and nobody can ask for another."},
     {"allow net groups", names, "", kAny, holds, "Groups that may use the networks below.",
@@ -199,7 +206,6 @@ constexpr auto kDirectives = std::to_array<Directive>({
     {"cryptsetup path", path, "", kAny, holds, "The program cryptsetup.", "It is not used."},
     {"go path", path, "", kAny, holds, "The program go.", "It is not used."},
     {"ldconfig path", path, "", kAny, holds, "The program ldconfig.", "It is not used."},
-    {"nvidia-container-cli path", path, "", kAny, holds, "The program nvidia-container-cli.", "It is not used."},
     {"unsquashfs path", path, "", kAny, holds, "The program unsquashfs.", "It is not used."},
     {"download concurrency", number, "3", kAny, holds, "Connections that a download uses.", "Berth downloads no images."},
     {"download part size", number, "5242880", kAny, holds, "Bytes that each connection of a download fetches at a time.",

@@ -74,6 +74,7 @@ Result<SitePolicy> load_policy(const std::string& berth_conf, const SiteFile& fi
     BERTH_CHECK(check_facts(file, facts));
     SitePolicy policy;
     policy.conf = for_job(file, facts);
+    policy.berth_conf = berth_conf;
     BERTH_TRY(policy.ecl, load_ecl(ecl_path(berth_conf)));
     BERTH_TRY(policy.capabilities, load_capabilities(capability_path(berth_conf)));
     BERTH_TRY(policy.cgroups, load_cgroups(cgroups_path(berth_conf)));

@@ -99,6 +99,12 @@ struct SiteConfig {
     Setting<std::uint64_t> image_cache_size{20480};
     /// The account of the FUSE image server that root starts: a name or a numeric uid, never root.
     Setting<std::string> image_server_user{"berth"};
+    Setting<bool> always_use_nv{false};
+    Setting<bool> always_use_rocm{false};
+    /// NVIDIA's program lists what its stack consists of, not nvliblist.conf.
+    Setting<bool> use_nvidia_container_cli{false};
+    /// Absolute path, or "" for the usual folders.
+    Setting<std::string> nvidia_container_cli_path{};
     /// Absolute path of the file for a line about each decision, or "".
     Setting<std::string> audit_log{};
     /// v2: controllers that Slurm leaves off may be enabled in its cgroups for a limit that is asked for.

@@ -18,6 +18,7 @@ struct SitePolicy {
     Ecl ecl;
     CapabilityGrants capabilities{};
     CgroupLimits cgroups{};                   ///< those of cgroups.toml, where there is one
+    std::string berth_conf{};                 ///< where it was read from; the other files lie beside it
     std::optional<SeccompProfile> seccomp{};  ///< that of `seccomp profile`, where there is one
 };
 

@@ -35,12 +35,13 @@ constexpr auto kKeptWhenClean =
                                      "USER", "LOGNAME", "PWD",
                                      // the job, and what wires its ranks together
                                      "SLURM_*", "SLURMD_*", "PMI*", "OMPI_COMM_*",
-                                     // the devices that Slurm gave the task
-                                     "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES",
-                                     "HIP_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "ZE_AFFINITY_MASK",
                                      // the way out of the cluster; Singularity keeps these too
                                      "http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY",
                                      "all_proxy", "ALL_PROXY", "ftp_proxy", "FTP_PROXY"});
+
+/// The devices that Slurm gave the task: true whatever the image says, and --cleanenv.
+constexpr auto kDevices = std::to_array<std::string_view>({"CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES",
+                                                           "HIP_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "ZE_AFFINITY_MASK"});
 
 bool starts_with_one_of(std::string_view name, std::span<const std::string_view> prefixes) noexcept {
     return std::ranges::any_of(prefixes, [&](std::string_view prefix) { return name.starts_with(prefix); });
@@ -87,9 +88,9 @@ void change_path(Variables& variables, Variables& changes) {
 }
 
 /// A library path of the user's still finds the libraries that options put into the container.
-void add_image_libraries(Variables& changes) {
-    const auto found = changes.find("LD_LIBRARY_PATH");
-    if (found == changes.end() || found->second.empty()) return;
+void add_image_libraries(Variables& variables) {
+    const auto found = variables.find("LD_LIBRARY_PATH");
+    if (found == variables.end() || found->second.empty()) return;
     const auto parts = split(found->second, ':');
     if (std::ranges::count(parts, kImageLibraries) == 0) found->second.append(":").append(kImageLibraries);
 }
@@ -124,18 +125,25 @@ Variables before_scripts(const ContainerFacts& facts) {
 void after_scripts(Variables& variables, const Variables& caller, const Request& request, const ContainerFacts& facts) {
     for (const std::string_view name : kOfTheShell) variables.erase(std::string(name));
     for (const auto& [name, value] : caller)
-        if (passes_from_host(name, request.environment)) variables.emplace(name, value);
+        if (std::ranges::count(kDevices, name) != 0)
+            variables.insert_or_assign(name, value);
+        else if (passes_from_host(name, request.environment))
+            variables.emplace(name, value);
     variables.emplace("HOME", facts.home);
 
     Variables changes = overrides(caller, request);
     change_path(variables, changes);
     add_image_libraries(changes);
     for (auto& [name, value] : changes) variables.insert_or_assign(name, std::move(value));
+    if (facts.libraries) {
+        if (std::string& path = variables["LD_LIBRARY_PATH"]; path.empty()) path = kImageLibraries;
+        add_image_libraries(variables);
+    }
     name_container(variables, facts);
 }
 
 bool kept_when_clean(std::string_view name) noexcept {
-    return std::ranges::any_of(kKeptWhenClean, [&](std::string_view kept) {
+    return std::ranges::count(kDevices, name) != 0 || std::ranges::any_of(kKeptWhenClean, [&](std::string_view kept) {
         if (!kept.ends_with('*')) return name == kept;
         return name.starts_with(kept.substr(0, kept.size() - 1));
     });

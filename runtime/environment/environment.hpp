@@ -23,6 +23,7 @@ inline constexpr std::string_view kDefaultPath = "/usr/local/sbin:/usr/local/bin
 struct ContainerFacts {
     std::string home;        ///< the home directory's path inside the container
     std::string image_path;  ///< as *_CONTAINER shall show it; "" leaves those variables out
+    bool libraries = false;  ///< libraries of the host's are in /.singularity.d/libs: LD_LIBRARY_PATH then names it, too
 };
 
 /// "NAME=VALUE" entries as variables. Entries without a name or '=', or with a NUL, are dropped; the first of two
@@ -38,6 +39,7 @@ struct ContainerFacts {
 /// - the caller's SINGULARITYENV_X, APPTAINERENV_X, BERTHENV_X as X, then the request's environment_changes. Among
 ///   these PREPEND_PATH and APPEND_PATH extend PATH, PATH replaces it; an empty one of the three changes nothing.
 ///   Values are taken as they are: unlike Singularity's, no shell evaluates them;
+/// - the caller's variables that name the devices which Slurm gave the task are over the image's own;
 /// - {BERTH,APPTAINER,SINGULARITY}_{CONTAINER,NAME}.
 /// PWD and OLDPWD are the caller's: whoever enters another directory sets them.
 void after_scripts(Variables& variables, const Variables& caller, const Request& request, const ContainerFacts& facts);

@@ -5,6 +5,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "runtime/base/text.hpp"
 #include "runtime/base/wire.hpp"
 #include "runtime/exec/cgroup_wire.hpp"
@@ -18,7 +20,7 @@ namespace {
 // UnkillableStepTimeout (60 s): a step that is cancelled meanwhile must end before Slurm gives the node up.
 constexpr std::chrono::seconds kAnswerTime{30};
 
-enum class Call : std::uint64_t { open_image = 1, open_sources, usable_devices, read_container, compile_profile, host_mounts, read_limits };
+enum class Call : std::uint64_t { open_image = 1, open_sources, usable_devices, read_container, compile_profile, host_mounts, read_limits, image_glibc };
 
 void pack_error(Packer& packer, const Error& error) {
     packer.number(0);
@@ -121,6 +123,13 @@ Status answer_compile_profile(UserSide& side, Unpacker& arguments, Answer& answe
     return {};
 }
 
+Status answer_image_glibc(UserSide& side, const std::vector<UniqueFd>& fds, Answer& answer) {
+    BERTH_TRY(const auto version, side.image_glibc(fds.at(0).get()));
+    answer.packer.number(1);
+    answer.packer.text(version ? to_string(*version) : "");
+    return {};
+}
+
 Status dispatch(UserSide& side, const Message& message, Answer& answer) {
     Unpacker arguments(message.data);
     switch (static_cast<Call>(arguments.number())) {
@@ -129,6 +138,7 @@ Status dispatch(UserSide& side, const Message& message, Answer& answer) {
         case Call::usable_devices: return answer_usable_devices(side, answer);
         case Call::compile_profile: return answer_compile_profile(side, arguments, answer);
         case Call::read_container: return answer_read_container(side, arguments, message.fds, answer);
+        case Call::image_glibc: return answer_image_glibc(side, message.fds, answer);
         case Call::host_mounts: return answer_host_mounts(side, answer);
         case Call::read_limits: return answer_read_limits(side, arguments, answer);
     }
@@ -136,9 +146,10 @@ Status dispatch(UserSide& side, const Message& message, Answer& answer) {
 }
 
 /// The agent's life: become the user, be confined, answer until the owner's end is closed.
-int serve(int socket, const Identity& identity, std::optional<uid_t> guard, int working_directory, pid_t owner) {
+int serve(int socket, const Identity& identity, std::optional<uid_t> guard, int working_directory, const StepDevices* devices, pid_t owner) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     const auto ready = [&]() -> Status {
+        if (devices != nullptr) BERTH_CHECK(devices->join());
         BERTH_CHECK(close_other_fds({socket, working_directory}));
         BERTH_CHECK(become(identity, guard));
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // becoming another user cleared it
@@ -205,7 +216,7 @@ public:
         auto names = unpacker.texts();
         if (!unpacker.complete()) return nonsense();
         for (const auto& name : names)
-            if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos || printable(name) != name)
+            if (name.empty() || normal_path("/" + name) != "/" + name || std::ranges::count(name, '/') > 1 || printable(name) != name)
                 return nonsense();
         return names;
     }
@@ -267,6 +278,15 @@ public:
         return scripts;
     }
 
+    Result<std::optional<GlibcVersion>> image_glibc(int root) override {
+        BERTH_TRY(const auto answer, ask(begin(Call::image_glibc), {root}));
+        Unpacker unpacker = after_status(answer);
+        const std::string text = unpacker.text();
+        const auto version = parse_glibc_version(text);
+        if (!unpacker.complete() || (!version && !text.empty())) return nonsense();
+        return version;
+    }
+
 private:
     static Packer begin(Call call) {
         Packer packer;
@@ -320,11 +340,12 @@ private:
 
 }  // namespace
 
-Result<std::unique_ptr<UserSide>> agent_user_side(const Identity& identity, std::optional<uid_t> guard, int working_directory) {
+Result<std::unique_ptr<UserSide>> agent_user_side(const Identity& identity, std::optional<uid_t> guard, int working_directory,
+                                                  const StepDevices* devices) {
     BERTH_TRY(auto sockets, socket_pair());
     const int theirs = sockets.second.get();
     const pid_t owner = ::getpid();
-    BERTH_TRY(auto child, Child::fork([&] { return serve(theirs, identity, guard, working_directory, owner); }));
+    BERTH_TRY(auto child, Child::fork([&] { return serve(theirs, identity, guard, working_directory, devices, owner); }));
     return std::unique_ptr<UserSide>(std::make_unique<AgentUserSide>(std::move(sockets.first), std::move(child)));
 }
 

@@ -11,6 +11,7 @@
 
 #include "runtime/base/text.hpp"
 #include "runtime/exec/audit_log.hpp"
+#include "runtime/exec/gpu_cache.hpp"
 #include "runtime/exec/mounts.hpp"
 #include "runtime/exec/security_label.hpp"
 #include "runtime/exec/slurm_limits.hpp"
@@ -49,9 +50,15 @@ void look_up_path(SiteNames& names, const std::string& path) {
 }
 
 /// What the site's lists name (`limit container`, execgroups), as this node knows it.
-Result<SiteNames> look_up(const config::SitePolicy& policy, UserSide& side) {
+Result<SiteNames> look_up(const Request& request, const config::SitePolicy& policy, UserSide& side) {
     const config::SiteConfig& site = policy.conf;
     SiteNames names;
+    for (const config::GpuStack stack : wants_gpus(request, site)) {
+        BERTH_TRY(GpuFacts gpu, gpu_facts(stack, policy));
+        BERTH_TRY(const auto devices, side.usable_devices());
+        gpu.devices = gpu_devices(stack, devices);
+        names.gpus.emplace(stack, std::move(gpu));
+    }
     if (site.mount_hostfs.value) { BERTH_TRY(names.host_mounts, side.host_mounts()); }
     for (const auto& entry : site.limit_container_owners.value) {
         if (const auto uid = as_number(entry.value)) names.users[entry.value] = *uid;
@@ -196,7 +203,7 @@ Result<LimitInputs> limit_inputs(const Request& request, const config::SitePolic
 Status consider(const Request& request, const config::SitePolicy& policy, const JobContext& job, UserSide& side, Considered& considered) {
     BERTH_TRY(considered.image, side.open_image(request.image));
     BERTH_CHECK(describe_image_file(considered.image.fd.get(), considered.image.info));
-    BERTH_TRY(const SiteNames names, look_up(policy, side));
+    BERTH_TRY(const SiteNames names, look_up(request, policy, side));
     if (wants_signature(request, policy) && !refuses_whoever_signed(policy.ecl, names, considered.image.info))
         BERTH_CHECK(verify_image(considered.image, policy, job));
     BERTH_TRY(const auto limits, limit_inputs(request, policy, job, side));
@@ -227,7 +234,8 @@ Result<Considered> consider(const Request& request, const config::SitePolicy& po
 Result<Prepared> prepare(const Considered& considered, const config::SiteConfig& site, const JobContext& job, UserSide& side,
                          int prepared_namespace, OwnCgroup* cgroup) {
     RunnerInputs inputs{side, job.privileged, considered.image.fd.get(), considered.image.info,
-                        caller_entries(considered.decision, job), std::nullopt, cgroup, prepared_namespace};
+                        caller_entries(considered.decision, job), std::nullopt, cgroup, prepared_namespace,
+                        considered.decision.device_glibc.has_value()};
     if (considered.decision.driver == Driver::fuse) { BERTH_TRY(inputs.server, image_server_account(site)); }
     if (job.privileged && job.uid != 0) BERTH_CHECK(look_beneath_as({job.uid, job.gid, job.groups}));
     // Modes of what is made must not depend on the caller's umask, which the command gets back.
@@ -236,14 +244,17 @@ Result<Prepared> prepare(const Considered& considered, const config::SiteConfig&
     const auto status = run_phase(runner, considered.plan, Phase::prepare);
     ::umask(callers);
     if (!status) return status.error();
-    Prepared prepared{runner.scripts(), std::nullopt};
+    Prepared prepared{runner.scripts(), std::nullopt, {}};
+    if (considered.decision.device_glibc)
+        if (auto warning = glibc_warning(*considered.decision.device_glibc, runner.glibc())) prepared.warnings.push_back(std::move(*warning));
     prepared.server = runner.take_server();
     return prepared;
 }
 
 ContainerFacts container_facts(const Considered& considered, const JobContext& job) {
     const DecidedHome& home = considered.decision.home;
-    return {home.kind == DecidedHome::Kind::none ? job.home : home.destination, considered.image.info.path};
+    return {home.kind == DecidedHome::Kind::none ? job.home : home.destination, considered.image.info.path,
+            considered.decision.device_libraries};
 }
 
 }  // namespace berth

@@ -45,6 +45,7 @@ struct Considered {
 struct Prepared {
     std::vector<ImageScript> scripts;
     std::optional<DetachedProcess> server;  ///< the image server, where there is one
+    std::vector<std::string> warnings;      ///< for the user: what will not work
 };
 
 /// Carries out the prepare phase in this process, which is inside the container's mount namespace afterwards (or, with

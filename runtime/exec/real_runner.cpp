@@ -56,6 +56,7 @@ public:
     }
 
     [[nodiscard]] const std::vector<ImageScript>& scripts() const noexcept { return scripts_; }
+    [[nodiscard]] std::optional<GlibcVersion> glibc() const noexcept { return glibc_; }
     [[nodiscard]] std::optional<DetachedProcess> take_server() noexcept {
         if (!server_) return std::nullopt;
         return std::move(server_->process());
@@ -116,7 +117,7 @@ private:
     }
 
     Status apply(const effect::OpenSources&) {
-        BERTH_TRY(const auto fds, in_.side.open_sources(plan_->sources));
+        BERTH_TRY(auto fds, in_.side.open_sources(plan_->sources));
         for (std::size_t i = 0; i < fds.size(); ++i) {
             SourceTree tree;
             if (fds[i]) {
@@ -132,6 +133,7 @@ private:
                 }
                 tree.directory = S_ISDIR(status.stx_mode);
                 BERTH_TRY(tree.mount, clone_mount(fds[i].get(), path));
+                fds[i].reset();  // there may be hundreds
             }
             sources_.push_back(std::move(tree));
         }
@@ -195,6 +197,7 @@ private:
         if (e.passwd) { BERTH_TRY(passwd, layer.add_file("/etc/passwd")); }
         if (e.group) { BERTH_TRY(group, layer.add_file("/etc/group")); }
         BERTH_TRY(scripts_, in_.side.read_container(image_.get(), passwd.get(), group.get(), in_.caller));
+        if (in_.asks_glibc) { BERTH_TRY(glibc_, in_.side.image_glibc(image_.get())); }
         return {};
     }
 
@@ -267,6 +270,8 @@ private:
         const SourceTree& tree = sources_[node.source];
         if (!tree.mount) return {};
         const std::string path = "/dev/" + node.name;
+        if (const auto slash = node.name.find('/'); slash != std::string::npos)
+            if (::mkdirat(dev, node.name.substr(0, slash).c_str(), 0755) != 0 && errno != EEXIST) return errno_error(path);
         if (tree.directory) {
             if (::mkdirat(dev, node.name.c_str(), 0755) != 0) return errno_error(path);
         } else {
@@ -317,12 +322,14 @@ private:
     UniqueFd root_;
     std::optional<ImageServer> server_;
     std::vector<ImageScript> scripts_;
+    std::optional<GlibcVersion> glibc_;
 };
 
 RealRunner::RealRunner(RunnerInputs inputs) : builder_(std::make_unique<Builder>(std::move(inputs))) {}
 RealRunner::~RealRunner() = default;
 Status RealRunner::run(const Effect& effect, const Plan& plan) { return builder_->run(effect, plan); }
 const std::vector<ImageScript>& RealRunner::scripts() const noexcept { return builder_->scripts(); }
+std::optional<GlibcVersion> RealRunner::glibc() const noexcept { return builder_->glibc(); }
 std::optional<DetachedProcess> RealRunner::take_server() noexcept { return builder_->take_server(); }
 
 }  // namespace berth

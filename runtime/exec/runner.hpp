@@ -54,6 +54,7 @@ struct RunnerInputs {
     std::optional<std::pair<uid_t, gid_t>> server;   ///< the image server's user, where root starts it
     OwnCgroup* cgroup = nullptr;                     ///< what LimitResources makes; nothing under Slurm
     int prepared_namespace = -1;                     ///< borrowed; join this mount namespace instead of making one
+    bool asks_glibc = false;                         ///< find out which glibc the image has
 };
 
 /// Does it. Descriptors, mounts, the image server: all end with the objects that hold them, or with the namespace.
@@ -65,6 +66,8 @@ public:
 
     /// The image's environment scripts; known after LayerMountPoints.
     [[nodiscard]] const std::vector<ImageScript>& scripts() const noexcept;
+    /// The image's glibc, where that was asked for and there is one; known after LayerMountPoints.
+    [[nodiscard]] std::optional<GlibcVersion> glibc() const noexcept;
     /// The image server that StartImageServer started, if it did; given up to the caller.
     [[nodiscard]] std::optional<DetachedProcess> take_server() noexcept;
 

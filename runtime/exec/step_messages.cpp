@@ -128,6 +128,7 @@ std::string pack(const Result<StepOutcome>& outcome) {
     packer.texts(outcome->warnings);
     packer.text(outcome->facts.home);
     packer.text(outcome->facts.image_path);
+    packer.number(outcome->facts.libraries ? 1 : 0);
     packer.number(outcome->scripts.size());
     for (const auto& script : outcome->scripts) {
         packer.text(script.name);
@@ -162,6 +163,7 @@ Result<StepOutcome> unpack_outcome(const std::string& data) {
     outcome.warnings = unpacker.texts();
     outcome.facts.home = unpacker.text();
     outcome.facts.image_path = unpacker.text();
+    outcome.facts.libraries = unpacker.number() != 0;
     for (std::uint64_t count = unpacker.number(); unpacker.ok() && count > 0; --count) {
         std::string name = unpacker.text();
         outcome.scripts.push_back({std::move(name), unpacker.text()});

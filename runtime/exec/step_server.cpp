@@ -47,7 +47,8 @@ Result<StepOutcome> outcome_of(const StepRequest& step, const StepPlace& place, 
     if (!has_host_privilege())
         return Error{Category::unsupported, EPERM, "slurmstepd lacks CAP_SYS_ADMIN: slurmd must run as root"};
     BERTH_TRY(const auto account, image_server_account(policy.conf));
-    BERTH_TRY(const auto side, agent_user_side(step.identity, account.first, working_directory));
+    BERTH_TRY(const StepDevices devices, StepDevices::of(step.daemon));
+    BERTH_TRY(const auto side, agent_user_side(step.identity, account.first, working_directory, &devices));
     BERTH_TRY(const auto considered, consider(request, policy, job, *side));
     StepOutcome outcome;
     if (request.explain != Explain::off) {
@@ -62,6 +63,7 @@ Result<StepOutcome> outcome_of(const StepRequest& step, const StepPlace& place, 
     outcome.limits = considered.decision.limits;
     keep_record(step, considered);  // before this process moves to where the container is
     BERTH_TRY(auto prepared, prepare(considered, policy.conf, job, *side, prepared_namespace));
+    outcome.warnings.insert(outcome.warnings.end(), prepared.warnings.begin(), prepared.warnings.end());
     for (const auto& entry : policy.conf.option_default.value) outcome.option_defaults.push_back(entry.value);
     outcome.facts = container_facts(considered, job);
     outcome.scripts = std::move(prepared.scripts);

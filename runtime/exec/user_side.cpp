@@ -21,6 +21,7 @@
 #include "runtime/config/cgroups.hpp"
 #include "runtime/config/seccomp_profile.hpp"
 #include "runtime/config/trusted_file.hpp"
+#include "runtime/exec/elf_library.hpp"
 #include "runtime/exec/host_mounts.hpp"
 #include "runtime/exec/mounts.hpp"
 #include "sif/image.hpp"
@@ -32,7 +33,7 @@ namespace {
 constexpr std::size_t kMaxAccountFileBytes = 1U << 20;
 constexpr std::size_t kMaxScripts = 64;
 constexpr std::size_t kMaxMountinfo = 64U << 20;
-constexpr std::size_t kMaxDevices = 48;
+constexpr std::size_t kMaxDevices = 256;
 constexpr std::string_view kSquashfsMagic = "hsqs";
 constexpr std::string_view kSifMagic = "SIF_MAGIC";
 constexpr std::size_t kSifMagicOffset = 32;
@@ -129,6 +130,7 @@ public:
     Result<CgroupLimits> read_limits(const std::string& path) override;
     Result<std::vector<std::string>> host_mounts() override { return file_system_mounts(); }
     Result<std::vector<ImageScript>> read_container(int root, int passwd, int group, const CallerEntries& entries) override;
+    Result<std::optional<GlibcVersion>> image_glibc(int root) override;
 };
 
 /// The path by name from the root. A working directory that lies in another namespace (/proc/PID/root) counts by its
@@ -209,6 +211,18 @@ bool holds_usable_device(int directory, const char* name, int depth = 0) {
     return false;
 }
 
+/// Folders whose nodes are given one by one: their GPUs may be several users'.
+bool is_gpu_folder(std::string_view name) { return name == "dri" || name.starts_with("nvidia-"); }
+
+void add_gpu_nodes(int dev, const std::string& folder, std::vector<std::string>& names) {
+    const auto stream = open_stream(dev, folder.c_str());
+    const std::size_t before = names.size();
+    while (const dirent* entry = stream ? ::readdir(stream.get()) : nullptr)
+        if (entry->d_type == DT_CHR && usable(::dirfd(stream.get()), entry->d_name)) names.push_back(folder + "/" + entry->d_name);
+    // Nothing but links to these nodes, by which some programs find them.
+    if (stream && names.size() > before && ::faccessat(::dirfd(stream.get()), "by-path", R_OK | X_OK, AT_EACCESS) == 0) names.push_back(folder + "/by-path");
+}
+
 Result<std::vector<std::string>> DirectUserSide::usable_devices() {
     static const std::set<std::string_view> kOurs = {"null", "zero", "full", "random", "urandom", "tty", "pts", "ptmx", "shm",
                                                      "fd", "stdin", "stdout", "stderr", "core", "console", "char", "block", "disk"};
@@ -220,6 +234,10 @@ Result<std::vector<std::string>> DirectUserSide::usable_devices() {
         const std::string_view name = entry->d_name;
         // Terminals of the console and their screens are many, and nobody's but a login's.
         if (name.starts_with('.') || kOurs.contains(name) || name.starts_with("tty") || name.starts_with("vcs")) continue;
+        if (entry->d_type == DT_DIR && is_gpu_folder(name)) {
+            add_gpu_nodes(dev, entry->d_name, names);
+            continue;
+        }
         const bool folder = entry->d_type == DT_DIR && (name == "mqueue" || name == "hugepages" || holds_usable_device(dev, entry->d_name));
         if (!folder && (entry->d_type != DT_CHR || !usable(dev, entry->d_name))) continue;
         names.emplace_back(name);
@@ -326,6 +344,31 @@ Result<std::vector<ImageScript>> DirectUserSide::read_container(int root, int pa
     if (passwd >= 0) BERTH_CHECK(write_all(passwd, passwd_text(root, entries), "the container's /etc/passwd"));
     if (group >= 0) BERTH_CHECK(write_all(group, group_text(root, entries), "the container's /etc/group"));
     return read_scripts(root);
+}
+
+/// Where distributions put it; those of other architectures lie beside.
+#if defined(__x86_64__)
+constexpr std::string_view kTriplet = "x86_64-linux-gnu";
+#elif defined(__aarch64__)
+constexpr std::string_view kTriplet = "aarch64-linux-gnu";
+#elif defined(__powerpc64__)
+constexpr std::string_view kTriplet = "powerpc64le-linux-gnu";
+#elif defined(__riscv)
+constexpr std::string_view kTriplet = "riscv64-linux-gnu";
+#else
+constexpr std::string_view kTriplet = "";
+#endif
+
+Result<std::optional<GlibcVersion>> DirectUserSide::image_glibc(int root) {
+    for (const std::string& folder : {"/lib/" + std::string(kTriplet), std::string("/lib64"), std::string("/usr/lib64"), std::string("/lib"),
+                                      "/usr/lib/" + std::string(kTriplet), std::string("/usr/lib")}) {
+        const auto fd = open_file_beneath(root, normal_path(folder + "/libc.so.6"));
+        struct stat st {};
+        if (!fd || ::fstat(fd->get(), &st) != 0 || !S_ISREG(st.st_mode)) continue;
+        const auto library = read_elf_library(fd->get(), "libc.so.6");
+        if (library && library->provides) return library->provides;
+    }
+    return std::optional<GlibcVersion>();
 }
 
 }  // namespace

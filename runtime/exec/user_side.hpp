@@ -5,16 +5,19 @@
 #include <sys/types.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "runtime/base/cgroup_limits.hpp"
 #include "runtime/base/child.hpp"
+#include "runtime/base/glibc_version.hpp"
 #include "runtime/base/result.hpp"
 #include "runtime/base/unique_fd.hpp"
 #include "runtime/environment/image_scripts.hpp"
 #include "runtime/exec/privilege.hpp"
 #include "runtime/exec/seccomp_filter.hpp"
+#include "runtime/exec/step_devices.hpp"
 #include "runtime/plan/plan.hpp"
 #include "runtime/policy/inputs.hpp"
 
@@ -46,7 +49,8 @@ public:
     /// One O_PATH descriptor a source, in order; an empty one where an optional source cannot be opened.
     virtual Result<std::vector<UniqueFd>> open_sources(const std::vector<SourceSpec>& sources) = 0;
 
-    /// Names beneath /dev (devices, and folders that hold some) that the caller may use, without the standard ones.
+    /// Names beneath /dev (devices, and folders that hold some) that the caller may use, without the standard ones. Of the
+    /// folders of GPUs each node: "dri/renderD128".
     virtual Result<std::vector<std::string>> usable_devices() = 0;
 
     /// Reads the seccomp profile that the caller names and compiles it for `target`. A relative path starts at the
@@ -65,6 +69,9 @@ public:
     /// `root` is the image's root folder.
     virtual Result<std::vector<ImageScript>> read_container(int root, int passwd, int group,
                                                             const CallerEntries& entries) = 0;
+
+    /// The glibc of the image whose root folder is `root`, by its libc.so.6; nothing where it has none of this architecture.
+    virtual Result<std::optional<GlibcVersion>> image_glibc(int root) = 0;
 };
 
 /// Works in this process: for callers without privilege.
@@ -73,9 +80,10 @@ public:
 /// Forks a process that becomes `identity` for good, drops every capability, confines itself with seccomp and answers
 /// from there. It starts in the folder `working_directory` (O_PATH; -1: "/"), and dies with its owner.
 /// `guard`: see become(); without it the user could stop the process, and slurmstepd with it for as long as it waits.
+/// `devices`: it may use what the step may, and outlives the agent. nullptr: what the owner's cgroup may.
 /// Needs root. A crash, a lie or silence of it is an error of the call, never more.
 [[nodiscard]] Result<std::unique_ptr<UserSide>> agent_user_side(const Identity& identity, std::optional<uid_t> guard,
-                                                                int working_directory);
+                                                                int working_directory, const StepDevices* devices = nullptr);
 
 /// Fills what the deciding process must see for itself: path, device, inode, sizes, owner, root_controlled;
 /// and checks what the reader said (offset, bytes) against the file.

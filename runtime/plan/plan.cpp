@@ -66,14 +66,18 @@ private:
                 devices.links.push_back({"ptmx", "pts/ptmx"});
             }
             for (const auto& name : host_.devices) add(name);
-        } else if (decision_.devpts) {
-            devices.terminals = true;
-            devices.links.push_back({"ptmx", "pts/ptmx"});
+        } else {
+            if (decision_.devpts) {
+                devices.terminals = true;
+                devices.links.push_back({"ptmx", "pts/ptmx"});
+            }
+            for (const auto& name : decision_.device_nodes) add(name);
         }
         mount(std::move(devices), "/dev");
     }
 
     void plan_user_mounts() {
+        for (const auto& file : decision_.device_files) bind(file.source, file.destination, true, false);
         const DecidedHome& home = decision_.home;
         if (home.kind == DecidedHome::Kind::host) bind(home.source, home.destination, false, true);
         if (home.kind == DecidedHome::Kind::fresh) mount_memory(home.destination, 0700, job_.uid, job_.gid);

@@ -99,7 +99,7 @@ struct MountTmpfs {
 /// A /dev of our own: a tmpfs with the named nodes and folders of the host bound into it, and links.
 struct MakeDevices {
     struct Node {
-        std::string name;  ///< beneath /dev, one component
+        std::string name;  ///< beneath /dev: "null", or in a folder of it, "dri/renderD128"
         std::size_t source = 0;
         bool operator==(const Node&) const = default;
     };
@@ -195,7 +195,7 @@ struct Plan {
 
 /// What this node has, gathered before planning.
 struct HostFacts {
-    /// Device nodes, and folders of them, directly beneath /dev that the caller may use; by name.
+    /// Device nodes, and folders of them, beneath /dev that the caller may use; by name, which may have a folder's before it.
     std::vector<std::string> devices;
     bool dev_pts = true;
     bool dev_shm = true;

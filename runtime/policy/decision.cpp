@@ -90,6 +90,7 @@ Decision decide(const Request& request, const SitePolicy& policy, const SiteName
     decision.driver = choose_driver(judge, policy, job, image);
     decision.loop_devices = site.max_loop_devices.value;
     judge_mounts(judge, decision, request, site, names, job);
+    judge_gpus(judge, decision, request, site, names, job);
     judge_confinement(judge, decision, request, policy, job);
     judge_limits(judge, decision, site, limits);
     if (!job.batch_script.empty()) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/base/glibc_version.hpp"
 #include "runtime/base/result.hpp"
 #include "runtime/config/site_policy.hpp"
 #include "runtime/policy/inputs.hpp"
@@ -70,6 +71,10 @@ struct Decision {
     std::uint64_t memory_fs_mib = 0;  ///< of each memory file system; 0: no limit
     std::vector<std::string> host_mounts;  ///< at their own paths, beneath all that follows; left out where they cannot be opened
     DecidedHome home;
+    std::vector<DecidedBind> device_files;  ///< what programs need beside a device: mounted before `binds`, left out where it is gone
+    std::vector<std::string> device_nodes;  ///< beneath /dev, for a minimal one; the step may open them
+    bool device_libraries = false;          ///< /.singularity.d/libs has some of device_files: for LD_LIBRARY_PATH
+    std::optional<GlibcVersion> device_glibc;  ///< the glibc that these want, where the user asked for them
     std::vector<DecidedBind> binds;  ///< in the order in which they are mounted
     bool passwd = true;
     bool group = true;
@@ -86,6 +91,15 @@ struct Decision {
     std::vector<DecidedLimit> limits;         ///< of control groups
     std::vector<std::string> warnings;        ///< for the user: what was asked and is not given
 };
+
+/// The GPU stacks that the request or the site wants: SiteNames::gpus must then have them.
+[[nodiscard]] std::vector<config::GpuStack> wants_gpus(const Request& request, const config::SiteConfig& site);
+
+/// Those of the names beneath /dev that are nodes of this maker's GPUs.
+[[nodiscard]] std::vector<std::string> gpu_devices(config::GpuStack stack, const std::vector<std::string>& devices);
+
+/// Why libraries that need a glibc will not load in an image that has another, or none; nothing where they will.
+[[nodiscard]] std::optional<std::string> glibc_warning(const GlibcVersion& needed, const std::optional<GlibcVersion>& images);
 
 /// Whether somebody asked that the image's signatures be checked: ImageInfo::signature must then be there.
 [[nodiscard]] bool wants_signature(const Request& request, const config::SitePolicy& policy) noexcept;

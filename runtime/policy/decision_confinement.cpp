@@ -20,7 +20,7 @@ void judge_powers(Judge& judge, Decision& decision, const Request& request, cons
     CapabilityVerdict verdict = judge_capabilities(request, policy, job);
     for (auto& ruling : verdict.rulings) judge.grant("capabilities", std::move(ruling.outcome), std::move(ruling.rule));
     if (verdict.refusal) return judge.refuse(*verdict.refusal);
-    decision.warnings = std::move(verdict.warnings);
+    decision.warnings.insert(decision.warnings.end(), verdict.warnings.begin(), verdict.warnings.end());
     // Machines and containers lack some that root usually has: all is all that there are.
     const CapabilitySet lacking = verdict.granted & request.add_capabilities & ~job.available_capabilities;
     if (lacking != 0)

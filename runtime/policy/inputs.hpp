@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "runtime/base/capabilities.hpp"
+#include "runtime/base/glibc_version.hpp"
+#include "runtime/config/gpu_list.hpp"
 
 namespace berth {
 
@@ -100,6 +102,25 @@ struct JobContext {
     std::optional<std::string> account;    ///< Slurm only; nothing: not known, "": the job has none
 };
 
+/// A file of the host's that belongs to a GPU's driver.
+struct GpuFile {
+    enum class Kind { library, program, file };
+    Kind kind = Kind::library;
+    std::string source;       ///< on the host: absolute, every link resolved
+    std::string destination;  ///< in the container: absolute and normal
+    bool operator==(const GpuFile&) const = default;
+};
+
+/// What a node has of a GPU maker's stack, and what of it this step may use.
+struct GpuFacts {
+    std::string driver;           ///< what the kernel's driver says of itself; "": it is not there
+    std::vector<GpuFile> files;
+    std::optional<GlibcVersion> needs_glibc;  ///< the newest that one of the libraries wants
+    std::vector<std::string> left_out;  ///< what was found and is not used, each with the reason; for people
+    std::vector<std::string> devices;   ///< nodes of its GPUs beneath /dev that the step may open: "nvidia0", "dri/renderD128"
+    bool operator==(const GpuFacts&) const = default;
+};
+
 /// Names in the site's configuration, looked up on this node, and what else of the node the configuration asks for.
 struct SiteNames {
     std::map<std::string, uid_t> users;
@@ -107,6 +128,7 @@ struct SiteNames {
     std::map<std::string, std::string> paths;  ///< configured path → the same with every link resolved
     /// For `mount hostfs`: where file systems of the host's are mounted, but for those of the kernel's. Absolute, normal.
     std::vector<std::string> host_mounts;
+    std::map<config::GpuStack, GpuFacts> gpus;  ///< the stacks that are wanted: see wants_gpus()
 };
 
 }  // namespace berth

@@ -47,6 +47,10 @@ void judge_image(Judge& judge, const Request& request, const config::SitePolicy&
 void judge_mounts(Judge& judge, Decision& decision, const Request& request, const config::SiteConfig& site,
                   const SiteNames& names, const JobContext& job);
 
+/// The GPU stacks that are wanted: what of them is mounted, and which devices a minimal /dev has.
+void judge_gpus(Judge& judge, Decision& decision, const Request& request, const config::SiteConfig& site, const SiteNames& names,
+                const JobContext& job);
+
 /// What confines the command: capabilities, identity, label and seccomp profiles.
 void judge_confinement(Judge& judge, Decision& decision, const Request& request, const config::SitePolicy& policy,
                        const JobContext& job);

@@ -314,6 +314,16 @@ Status apply_cdi(Request& request, std::string_view value) {
     return {};
 }
 
+Status apply_nv(Request& request, std::string_view) {
+    request.nv = true;
+    return {};
+}
+
+Status apply_rocm(Request& request, std::string_view) {
+    request.rocm = true;
+    return {};
+}
+
 Status apply_explain(Request& request, std::string_view value) {
     if (value.empty() || value == "text")
         request.explain = Explain::text;
@@ -367,6 +377,9 @@ constexpr std::array kOptions = {
            apply_blkio_weight},
     Option{"cdi", "container-cdi", "", "VENDOR/CLASS=NAME,…", "devices that the site's CDI specifications define, as nvidia.com/gpu=0",
            Scope::everywhere, apply_cdi},
+    Option{"nv", "container-nv", "", "", "the host's NVIDIA driver libraries and programs, and the GPUs that the step has", Scope::everywhere, apply_nv},
+    Option{"rocm", "container-rocm", "", "", "the host's AMD driver libraries and programs, and the GPUs that the step has", Scope::everywhere,
+           apply_rocm},
     Option{"explain", "container-explain", "", "[text|json]", "print what would be decided and done, and do nothing",
            Scope::everywhere, apply_explain},
 };

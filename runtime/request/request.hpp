@@ -68,6 +68,8 @@ struct Request {
     CgroupLimits limits;                     ///< --memory and its like
     std::optional<std::string> limits_file;  ///< --apply-cgroups: a cgroups.toml as given; what options ask for stands over it
     std::vector<CdiName> cdi_devices;  ///< --cdi: each once, in the order given
+    bool nv = false;    ///< --nv: NVIDIA's libraries and programs, and its devices
+    bool rocm = false;  ///< --rocm: AMD's
     Explain explain = Explain::off;
     std::vector<std::string> given;  ///< names of the options that the user set, each once
 

@@ -8,3 +8,6 @@ berth_fuzz(environment ${CMAKE_CURRENT_SOURCE_DIR}/corpus/environment berth_envi
 berth_fuzz(options ${CMAKE_CURRENT_SOURCE_DIR}/corpus/options berth_request berth_base)
 berth_fuzz(messages ${CMAKE_CURRENT_SOURCE_DIR}/corpus/messages berth_exec berth_base)
 berth_fuzz(seccomp_profile ${CMAKE_CURRENT_SOURCE_DIR}/corpus/seccomp_profile berth_exec berth_config berth_base)
+berth_fuzz(linker_cache ${CMAKE_CURRENT_SOURCE_DIR}/corpus/linker_cache berth_exec berth_base)
+berth_fuzz(elf_library ${CMAKE_CURRENT_SOURCE_DIR}/corpus/elf_library berth_exec berth_base)
+berth_fuzz(gpu_list ${CMAKE_CURRENT_SOURCE_DIR}/corpus/gpu_list berth_exec berth_config berth_base)

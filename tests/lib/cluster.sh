@@ -12,6 +12,7 @@
 # CLUSTER_EXTRA      more lines for slurm.conf
 # CLUSTER_SLURMD     more of SlurmdParameters
 # CLUSTER_PREPARE    a command that runs when the files are written and no daemon yet
+# CLUSTER_GRES       what the node has of generic resources ("gpu:3"), and CLUSTER_GRES_CONF the lines of gres.conf for it
 
 # cluster_start FOLDER [PLUGSTACK_LINE…]
 cluster_start() {
@@ -54,6 +55,7 @@ cluster_write_conf() {
     local controller_port node_port
     controller_port=$(cluster_free_port)
     node_port=$(cluster_free_port "$controller_port")
+    [[ -z ${CLUSTER_GRES:-} ]] || printf '%s\n' "$CLUSTER_GRES_CONF" >"$CLUSTER/gres.conf"
     cat >"$CLUSTER/slurm.conf" <<CONF
 ClusterName=$CLUSTER_NODE
 SlurmctldHost=localhost(127.0.0.1)
@@ -86,7 +88,8 @@ UnkillableStepTimeout=30
 InactiveLimit=0
 $(cluster_process_tracking "$1")
 ${CLUSTER_EXTRA:-}
-NodeName=$CLUSTER_NODE NodeHostname=localhost NodeAddr=127.0.0.1 CPUs=${CLUSTER_CPUS:-64} RealMemory=16384 State=UNKNOWN
+${CLUSTER_GRES:+GresTypes=${CLUSTER_GRES%%:*}}
+NodeName=$CLUSTER_NODE NodeHostname=localhost NodeAddr=127.0.0.1 CPUs=${CLUSTER_CPUS:-64} RealMemory=16384 ${CLUSTER_GRES:+Gres=$CLUSTER_GRES} State=UNKNOWN
 PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 CONF
 }

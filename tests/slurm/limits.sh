@@ -27,7 +27,7 @@ needs_version() {
 }
 
 # The folders of the tasks that run now, those of the memory controller.
-task_folders() { find /sys/fs/cgroup -type d -path "*/job_*/step_0*/task_*" -exec test -e "{}/$MEMORY" \; -print | grep -v task_special | sort; }
+task_folders() { find /sys/fs/cgroup -type d -path "*$CLUSTER_NODE*/job_*/step_0*/task_*" -exec test -e "{}/$MEMORY" \; -print | grep -v task_special | sort; }
 
 # Writes the values of FILE for each task, its step and its job while a step runs: values_of FILE ARGUMENT…
 values_while_running() {

@@ -75,7 +75,7 @@ TEST_CASE("import: the files of Singularity 3.3, SingularityCE and Apptainer are
 
 TEST_CASE("import: each line has its verdict, and what is refused is a comment of the new file") {
     const std::string text =
-        "mount home = yes\r\nmount dev = minimal\nallow pid ns = no\n\nimage driver = fancy\nalways use nv = yes\nallow uts ns = perhaps\n"
+        "mount home = yes\r\nmount dev = minimal\nallow pid ns = no\n\nimage driver = fancy\noci mode = yes\nallow uts ns = perhaps\n"
         "mount home = no\nnot a line\nbell = \a\n# a comment\nenable overlay = no";
     const Import import = imported(text);
     const std::map<unsigned, Verdict> expected = {{1, Verdict::same},    {2, Verdict::differs},  {3, Verdict::holds},

@@ -8,8 +8,8 @@
 #include <fstream>
 #include <set>
 
+#include "runtime/base/program_output.hpp"
 #include "tools/doctor_checks.hpp"
-#include "tools/program_output.hpp"
 
 using namespace berth;
 using namespace berth::tools;

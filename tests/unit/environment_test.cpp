@@ -143,6 +143,36 @@ TEST_CASE("a library path of the user's keeps the container's own libraries") {
     CHECK(complete({{"LD_LIBRARY_PATH", "i"}}, {{"BERTHENV_LD_LIBRARY_PATH", ""}}).at("LD_LIBRARY_PATH").empty());
 }
 
+TEST_CASE("libraries of the host's are found after all others") {
+    ContainerFacts facts = kFacts;
+    facts.libraries = true;
+    const auto path = [&](Variables variables, const Variables& caller) {
+        after_scripts(variables, caller, {}, facts);
+        return variables.at("LD_LIBRARY_PATH");
+    };
+    CHECK(path({}, {}) == "/.singularity.d/libs");
+    CHECK(path({}, {{"LD_LIBRARY_PATH", "/host"}}) == "/.singularity.d/libs");
+    CHECK(path({{"LD_LIBRARY_PATH", ""}}, {}) == "/.singularity.d/libs");
+    CHECK(path({{"LD_LIBRARY_PATH", "/image"}}, {}) == "/image:/.singularity.d/libs");
+    CHECK(path({{"LD_LIBRARY_PATH", "/.singularity.d/libs:/image"}}, {}) == "/.singularity.d/libs:/image");
+    CHECK(path({{"LD_LIBRARY_PATH", "/image"}}, {{"BERTHENV_LD_LIBRARY_PATH", "/mine"}}) == "/mine:/.singularity.d/libs");
+}
+
+TEST_CASE("Slurm's word on devices is over the image's, and the user's over both") {
+    for (const char* name : {"CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL",
+                             "ZE_AFFINITY_MASK"})
+        for (const Environment environment : {Environment::inherit, Environment::clean}) {
+            INFO(name);
+            Request request;
+            request.environment = environment;
+            CHECK(complete({{name, "all"}}, {{name, "1"}}, request).at(name) == "1");
+            CHECK(complete({{name, "all"}}, {}, request).at(name) == "all");
+            request.environment_changes = {{name, "2"}};
+            CHECK(complete({{name, "all"}}, {{name, "1"}}, request).at(name) == "2");
+            CHECK(kept_when_clean(name));
+        }
+}
+
 TEST_CASE("the container's name can not be forged") {
     CHECK(complete({}, {{"BERTHENV_BERTH_CONTAINER", "/forged"}}).at("BERTH_CONTAINER") == "/images/demo.sif");
 }

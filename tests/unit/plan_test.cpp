@@ -234,6 +234,26 @@ TEST_CASE("plan: /dev") {
     CHECK(names(Devices::minimal, host, false) == "null zero random urandom tty shm " + links);
 }
 
+TEST_CASE("plan: what belongs to a GPU, beneath what the user binds") {
+    Situation now;
+    now.request.binds = {{"/a", "/b", false}};
+    Decision decision = now.decide();
+    decision.device_files = {{"/usr/lib/libcuda.so.5", "/.singularity.d/libs/libcuda.so.1", true, false}};
+    decision.device_nodes = {"dri/renderD128", "nvidia0"};
+    decision.devices = Devices::minimal;
+    const Plan plan = make_plan(decision, now.image, now.job, {{"fuse"}, false, false});
+    const auto devices = effects_of<MakeDevices>(plan);
+    REQUIRE(devices.size() == 1);
+    CHECK(devices[0].nodes.back().name == "nvidia0");
+    CHECK(plan.sources[devices[0].nodes[devices[0].nodes.size() - 2].source] == SourceSpec{"/dev/dri/renderD128", false});
+    const auto binds = effects_of<effect::Bind>(plan);
+    const auto at = [&](const std::string& destination) { return std::ranges::find(binds, destination, &effect::Bind::destination) - binds.begin(); };
+    const auto library = at("/.singularity.d/libs/libcuda.so.1");
+    REQUIRE(library < at("/b"));
+    CHECK(binds[static_cast<std::size_t>(library)].read_only);
+    CHECK(plan.sources[binds[static_cast<std::size_t>(library)].source] == SourceSpec{"/usr/lib/libcuda.so.5", false});
+}
+
 TEST_CASE("plan: fresh folders, and where the command starts") {
     Situation now;
     now.job.uid = 1000;

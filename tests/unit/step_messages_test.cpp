@@ -49,7 +49,7 @@ StepOutcome sample_outcome() {
     outcome.task.profiles = {"/etc/site.json", "x.json"};
     outcome.filters = {{{{6, 0, 0, 0x7fff0000}}, 2, {}}, {{{6, 0, 0, 0}, {6, 1, 2, 3}}, 0, {}}};
     outcome.warnings = {"one", ""};
-    outcome.facts = {"/home/ada", "/apps/a.sif"};
+    outcome.facts = {"/home/ada", "/apps/a.sif", true};
     outcome.scripts = {{"10-a.sh", "export A=1\n"}, {"90-b.sh", std::string("\0", 1)}};
     outcome.option_defaults = {"no-home", "bind=/a,/b"};
     outcome.server = 12345;
@@ -69,6 +69,7 @@ void check_same(const StepOutcome& a, const StepOutcome& b) {
     CHECK(a.warnings == b.warnings);
     CHECK(a.facts.home == b.facts.home);
     CHECK(a.facts.image_path == b.facts.image_path);
+    CHECK(a.facts.libraries == b.facts.libraries);
     REQUIRE(a.scripts.size() == b.scripts.size());
     for (std::size_t i = 0; i < a.scripts.size(); ++i) {
         CHECK(a.scripts[i].name == b.scripts[i].name);

@@ -94,7 +94,7 @@ test_what_the_site_forbids() {
 
 test_a_wrong_configuration() {
     with_conf 'user bind contrl = yes' check_refused 'berth.conf:[0-9]+' as_user berth exec "$DEMO" true
-    with_conf 'always use nv = yes' check_refused 'berth.conf:[0-9]+' as_user berth exec "$DEMO" true
+    with_conf 'oci mode = yes' check_refused 'berth.conf:[0-9]+' as_user berth exec "$DEMO" true
 }
 
 test_a_configuration_that_others_may_write() {

@@ -1,4 +1,4 @@
-#include "tools/program_output.hpp"
+#include "runtime/base/program_output.hpp"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -7,7 +7,7 @@
 #include "runtime/base/io.hpp"
 #include "runtime/base/text.hpp"
 
-namespace berth::tools {
+namespace berth {
 namespace {
 
 constexpr std::size_t kMaxOutput = 16U << 20;
@@ -41,4 +41,4 @@ Result<std::string> program_output(const std::string& program, const std::vector
     return Error{Category::system, 0, printable(program) + ": " + (message.empty() ? "failed" : printable(message, 1024))};
 }
 
-}  // namespace berth::tools
+}  // namespace berth
