@@ -7,7 +7,8 @@
 #include <array>
 #include <climits>
 #include <cstdlib>
-#include <string_view> <cstring>
+#include <cstring>
+#include <string_view>
 
 #include "runtime/base/install_paths.hpp"
 #include "runtime/base/io.hpp"

@@ -167,6 +167,9 @@ TEST_CASE("config: a yes/no directive in effect reaches its member, with its lin
         {"allow setuid", &SiteConfig::allow_setuid},
         {"allow kernel squashfs", &SiteConfig::allow_kernel_squashfs},
         {"enable cgroup controllers", &SiteConfig::enable_cgroup_controllers},
+        {"always use nv", &SiteConfig::always_use_nv},
+        {"always use rocm", &SiteConfig::always_use_rocm},
+        {"use nvidia-container-cli", &SiteConfig::use_nvidia_container_cli},
     };
     for (const Directive& directive : directives())
         if (directive.standing == Standing::in_effect && directive.type == ValueType::boolean)
