@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::chrono::seconds kScopeTime{10};
 constexpr const char* kPrefix = "berth-";
+constexpr const char* kKeeper = "keeper-";
 constexpr const char* kRootsFolder = "/berth";
 constexpr const char* kNoWay =
     "there is no control group that is yours to limit: use Slurm (srun --container-…), root, or a session whose systemd runs for "
@@ -182,7 +183,7 @@ private:
             if (place == nullptr || !is_delegated(place->folder)) return Error{Category::unsupported, 0, kNoWay};
         }
         // Only a cgroup without processes of its own can have others with limits beneath it.
-        const std::string keepers = place->folder + "/" + kPrefix + "keeper-" + std::to_string(keeper_);
+        const std::string keepers = place->folder + "/" + kPrefix + kKeeper + std::to_string(keeper_);
         BERTH_CHECK(make_folder(keepers));
         BERTH_CHECK(write_cgroup_file(keepers, "cgroup.procs", std::to_string(keeper_)));
         BERTH_CHECK(write_cgroup_file(keepers, "cgroup.procs", std::to_string(::getpid())));
@@ -229,6 +230,13 @@ CgroupFacts own_cgroup_facts() {
 }
 
 Result<OwnCgroup> make_own_cgroup(const std::vector<DecidedLimit>& limits, pid_t keeper) { return Maker(limits, keeper).make(); }
+
+Status join_own_cgroup(const OwnCgroup& cgroup, pid_t pid) {
+    for (const std::string& folder : cgroup.folders)
+        if (folder.find(std::string("/") + kPrefix + kKeeper) == std::string::npos)
+            BERTH_CHECK(write_cgroup_file(folder, "cgroup.procs", std::to_string(pid)));
+    return {};
+}
 
 void remove_own_cgroup(const OwnCgroup& cgroup) noexcept {
     const std::string self = std::to_string(::getpid());

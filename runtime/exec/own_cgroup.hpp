@@ -29,6 +29,9 @@ struct OwnCgroup {
 /// where not all can be had. Needs root, a folder of the caller's, or a systemd of the caller's and libexec/berth/berth-scope.
 [[nodiscard]] Result<OwnCgroup> make_own_cgroup(const std::vector<DecidedLimit>& limits, pid_t keeper);
 
+/// Puts another process into it, beside this one.
+Status join_own_cgroup(const OwnCgroup& cgroup, pid_t pid);
+
 /// Removes it, and what earlier ones left behind. Where processes are left in it, it stays until a later one is removed.
 void remove_own_cgroup(const OwnCgroup& cgroup) noexcept;
 

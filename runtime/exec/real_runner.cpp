@@ -66,7 +66,7 @@ private:
     Status apply(const effect::LimitResources& e) {
         if (in_.cgroup == nullptr) return Error{Category::internal, 0, "nobody is there to remove a control group"};
         BERTH_TRY(*in_.cgroup, make_own_cgroup(e.limits, ::getppid()));
-        return {};
+        return server_ ? join_own_cgroup(*in_.cgroup, server_->process().pid) : Status();
     }
 
     Status apply(const effect::NewNamespaces& e) {

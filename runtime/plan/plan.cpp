@@ -95,8 +95,6 @@ private:
         const effect::NewNamespaces namespaces{!job_.privileged, job_.uid, job_.gid, decision_.mount_slave};
         const effect::MountImage mount_image{decision_.driver, image_.offset, image_.bytes,
                                                decision_.driver == Driver::kernel_squashfs ? decision_.loop_devices : 0};
-        const bool in_slurms = job_.launch == Launch::slurm;
-        if (!decision_.limits.empty()) add(in_slurms ? Phase::limit : Phase::prepare, effect::LimitResources{decision_.limits});
         // Mounts can only be copied out of the namespace that one is in: root copies the host's before it leaves,
         // a user may copy only what a namespace of his own holds.
         if (decision_.driver == Driver::fuse || decision_.driver == Driver::fuse_as_user)
@@ -105,6 +103,9 @@ private:
         add(Phase::prepare, mount_image);
         add(Phase::prepare, effect::OpenSources{});
         if (job_.privileged) add(Phase::prepare, namespaces);
+        // Rules about devices are the command's: by now /dev/fuse and the loop device are open.
+        const bool in_slurms = job_.launch == Launch::slurm;
+        if (!decision_.limits.empty()) add(in_slurms ? Phase::limit : Phase::prepare, effect::LimitResources{decision_.limits});
         add(Phase::prepare, std::move(layer_));
         for (auto& effect : mounts_) add(Phase::prepare, std::move(effect));
         add(Phase::prepare, effect::PivotRoot{});
