@@ -23,8 +23,8 @@ test_exec() {
 }
 
 test_step() {
-    check_rows '[0-9]+ tasks?, no container ' 3
-    check_rows '[0-9]+ tasks?, (image|folder)' 9
+    check_rows '[0-9]+ tasks?, no container ' 4
+    check_rows '[0-9]+ tasks?, (image|folder)' 12
 }
 
 test_trust() {

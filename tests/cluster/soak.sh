@@ -33,13 +33,16 @@ victims() {
     esac
 }
 
+there_is() { [[ -n $(victims "$1") ]]; }
+
 # soak_step VICTIM ARGUMENT…: a step, in which one process of this kind is killed at a random moment of its life.
 soak_step() {
     local victim=$1 srun
     shift
     in_background timeout --kill-after=5 20 srun --quiet "$@" sleep 0.4 >/dev/null 2>&1
     srun=$!
-    sleep "0.$(printf '%03d' $((RANDOM % 500)))"
+    [[ $victim == none ]] || until_true 5 there_is "$victim" || true
+    [[ $victim == helper ]] || sleep "0.$(printf '%03d' $((RANDOM % 400)))"
     # shellcheck disable=SC2046
     printf '%s %s\n' "$victim" "$(kill_one $(victims "$victim"))" >>"$FILE_TMP/kills"
     # srun waits for a slurmstepd that is gone for longer than anybody here.
@@ -48,7 +51,8 @@ soak_step() {
     [[ $victim != slurmstepd ]] || until_true 30 cluster_no_jobs || true
 }
 
-soak_image() { pick "$DEMO" "$ROOT_DEMO" "$FIXTURES/demo"; }
+# soak_image VICTIM: an image that has such a process.
+soak_image() { if [[ $1 == server ]]; then say "$DEMO"; else pick "$DEMO" "$ROOT_DEMO" "$FIXTURES/demo"; fi; }
 killed() { grep -c "^$1 1" "$FILE_TMP/kills" || true; }
 
 left_over() { leaks_new_since "$LEAKS_BEFORE"; }
@@ -57,9 +61,10 @@ not_slurms() { left_over | grep -vE '^(cgroup|file '"$CLUSTER"'/spool/)' || true
 nothing_of_ours() { [[ -z $(not_slurms) ]]; }
 
 test_steps_with_random_kills() {
-    local i begin=$SECONDS
+    local i victim begin=$SECONDS
     for ((i = 0; i < STEPS; ++i)); do
-        soak_step "$(pick task server helper none)" -N"$(pick 1 2 4)" --ntasks-per-node="$(pick 1 4 8)" --container="$(soak_image)"
+        victim=$(pick task server helper none)
+        soak_step "$victim" -N"$(pick 1 2 4)" --ntasks-per-node="$(pick 1 4 8)" --container="$(soak_image "$victim")"
     done
     printf 'soak: %s steps in %s s; killed: %s tasks, %s servers, %s berth-step\n' "$STEPS" $((SECONDS - begin)) \
         "$(killed task)" "$(killed server)" "$(killed helper)" >>"$FILE_TMP/figures"
@@ -75,7 +80,7 @@ test_steps_whose_slurmstepd_is_killed() {
         soak_step slurmstepd -N"$(pick 1 2)" --ntasks-per-node=4
         plain=$((plain + $(left_over | wc -l) - before))
         before=$(left_over | wc -l)
-        soak_step slurmstepd -N"$(pick 1 2)" --ntasks-per-node=4 --container="$(soak_image)"
+        soak_step slurmstepd -N"$(pick 1 2)" --ntasks-per-node=4 --container="$(soak_image slurmstepd)"
         ours=$((ours + $(left_over | wc -l) - before))
     done
     printf 'soak: %s slurmstepds killed; Slurm left %s things of plain steps, %s of steps in containers\n' "$(killed slurmstepd)" \

@@ -6,11 +6,12 @@ measure_step() {
     local tasks folder=$TEST_HOME/bench
     [[ -e $folder/demo.sif ]] || exec_images "$folder"
     cluster_detect "$BENCH_ROOT/cluster"
-    cluster_start "$BENCH_ROOT/cluster" "required $BERTH_PREFIX/lib/berth_spank.so config=$BENCH_ROOT/berth.conf" ||
+    CLUSTER_CPUS=256 cluster_start "$BENCH_ROOT/cluster" "required $BERTH_PREFIX/lib/berth_spank.so config=$BENCH_ROOT/berth.conf" ||
         die "the Slurm for the steps does not start"
     heading "a step of /bin/busybox true, Slurm $(slurmd -V | awk '{print $2}'), proctrack/$CLUSTER_PROCTRACK (ms)"
     say "  in one allocation, so that no job is scheduled in between; 'added' is the median of the differences"
     for tasks in 1 8 64; do step_tasks "$tasks" "$folder"; done
+    step_starts 256 "$folder"
     cluster_stop "$BENCH_ROOT/cluster"
 }
 
@@ -29,3 +30,30 @@ step_tasks() {
 }
 
 step_in_job() { as_user salloc --quiet --chdir=/ -n "$tasks" "$@"; }
+
+# step_starts N FOLDER: how long until the last of N tasks runs, by the clock that each of them reads first. Their ends are
+# left out: to those Slurm itself adds more, the more tasks there are.
+step_starts() {
+    local tasks=$1 folder=$2 round
+    say
+    say "  until the last of $tasks tasks has started, in one allocation"
+    for ((round = 0; round < $(rounds 7 1); ++round)); do
+        step_last_start "no container"
+        step_last_start "image of the user's (FUSE)" --container="$folder/demo.sif"
+        step_last_start "image of root's (kernel)" --container="$BENCH_ROOT/demo.sif"
+        step_last_start "folder" --container="$folder/tree"
+    done >"$BENCH_ROOT/starts"
+    TABLE="-v tasks=$tasks" commands_table "$tasks tasks, no container" <(cut -f 1 "$BENCH_ROOT/starts" | awk '!seen[$0]++') \
+        "$BENCH_ROOT/starts"
+}
+
+# step_last_start LABEL SRUN_OPTION…: one line as timer prints them. /proc/uptime has hundredths of a second.
+# shellcheck disable=SC2016
+step_last_start() {
+    local label=$1
+    shift
+    step_in_job sh -c 'read -r begin rest </proc/uptime
+        "$@" | sort -n | tail -n 1 | { read -r end rest && echo "$begin $end"; }' \
+        sh srun --quiet --overlap --chdir=/ -n "$tasks" "$@" /bin/busybox cat /proc/uptime |
+        awk -v label="$tasks tasks, $label" -v round="$round" '{printf "%s\t%d\t%.2f\t0\t0\n", label, round, $2 - $1}'
+}

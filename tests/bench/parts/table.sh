@@ -40,8 +40,13 @@ commands_run() {
     wait "$BENCH_TIMER" || status=$?
     BENCH_TIMER=''
     ((status == 0)) || warn "timer ended with status $status: $(tail -n 1 "$BENCH_ROOT/stderr")"
+    commands_table "$base" "$BENCH_COMMANDS" "$samples"
+}
+
+# commands_table BASE COMMANDS SAMPLES
+commands_table() {
     # shellcheck disable=SC2086
-    awk -v base="$base" ${TABLE:-} -f "$BENCH/parts/table.awk" "$BENCH_COMMANDS" "$samples"
+    awk -v base="$1" ${TABLE:-} -f "$BENCH/parts/table.awk" "$2" "$3"
 }
 
 # rounds DEFAULT SHORT: how many.
