@@ -16,7 +16,7 @@ test_scancel() {
     for image in "$DEMO" "$ROOT_DEMO"; do
         sixty_four --container="$image"
         check as_user scancel --user="$TEST_USER"
-        wait $SRUN || true
+        wait "$SRUN" || true
         check_clean
     done
 }
@@ -52,7 +52,7 @@ test_scancel_of_one_step_of_two() {
     check as_user scancel "$id.0"
     until_true 20 servers_are 2 || fail "servers: $(servers)"
     check as_user scancel "$id"
-    wait $SRUN || true
+    wait "$SRUN" || true
     check_clean
 }
 
@@ -62,7 +62,7 @@ servers_are() { [[ $(servers | wc -l) -eq $1 ]]; }
 test_the_time_limit() {
     sixty_four --time=1 --container="$DEMO"
     check scontrol update JobId="$(squeue --noheader --format=%A)" EndTime=now+1
-    until_true 60 gone $SRUN || fail "the job outlives its time limit: $(squeue --noheader)"
-    wait $SRUN || true
+    until_true 60 gone "$SRUN" || fail "the job outlives its time limit: $(squeue --noheader)"
+    wait "$SRUN" || true
     check_clean
 }

@@ -27,8 +27,8 @@ kill_tasks() {
 
 # srun_ends: and does not call it a success.
 srun_ends() {
-    until_true 60 gone $SRUN || fail "srun does not end; it says: $(cat "$TEST_TMP/srun.err")"
-    ! wait $SRUN || fail "srun ends with 0; it says: $(cat "$TEST_TMP/srun.err")"
+    until_true 60 gone "$SRUN" || fail "srun does not end; it says: $(cat "$TEST_TMP/srun.err")"
+    ! wait "$SRUN" || fail "srun ends with 0; it says: $(cat "$TEST_TMP/srun.err")"
 }
 
 # check_only_slurms: nothing is left but what Slurm itself leaves after such a death: cgroups and its own sockets.

@@ -4,6 +4,7 @@
 # leaves when its own slurmstepd is killed, with or without us; and all nodes take steps.
 
 STEPS=${BERTH_SOAK_STEPS:-50}
+# shellcheck disable=SC2034
 TEST_TIMEOUT=$((120 + STEPS * 4))
 
 setup_file() { nodes_up; }

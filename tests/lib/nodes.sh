@@ -99,6 +99,7 @@ nodes_connect() {
 nodes_make_commands() {
     local command
     CLUSTER_ENTER=$CLUSTER/bin/enter
+    # shellcheck disable=SC2016
     printf '#!/bin/sh\nexec /usr/bin/nsenter --target %s --net --uts --mount --wdns="$PWD" -- "$@"\n' \
         "$(<"$CLUSTER/private/held.$NODES_HUB.pid")" >"$CLUSTER_ENTER"
     for command in srun sbatch salloc scancel scontrol sinfo squeue; do
@@ -169,6 +170,7 @@ nodes_state_is() { [[ $(nodes_state "$1") == "$2" ]]; }
 leaks_nodes() {
     local node
     for node in "${NODES[@]}"; do
+        # shellcheck disable=SC2016
         nodes_in "$node" awk -v node="$node" '{print "mount on " node ":" $5}' /proc/self/mountinfo
         find "$CLUSTER/run/$node" ! -type d -printf 'file %p\n'
     done
