@@ -13,7 +13,7 @@
 NODES_NETWORK=10.213.7
 NODES=()
 
-nodes_possible() { unshare --net sh -c 'ip link add bridge type bridge && ip link add a type veth peer name b' 2>/dev/null; }
+nodes_possible() { unshare --net sh -c 'ip link add bridge type bridge && ip link add port1 type veth peer name cable' 2>/dev/null; }
 
 nodes_start() {
     nodes_try "$@" && return 0
