@@ -165,11 +165,17 @@ std::optional<StepFacts> step_facts(spank_t spank) {
 }
 
 std::optional<JobPlace> job_place(std::uint32_t job) {
+#if SLURM_VERSION_NUMBER >= SLURM_VERSION_NUM(26, 5, 0)
+    slurm_step_id_t asked = SLURM_STEP_ID_INITIALIZER;
+    asked.job_id = job;
+#else
+    const std::uint32_t asked = job;
+#endif
     // Looked up by name, since only slurmstepd is asked for them, and not every program that loads plugins has them.
     const auto load = reinterpret_cast<decltype(&slurm_load_job)>(::dlsym(RTLD_DEFAULT, "slurm_load_job"));
     const auto release = reinterpret_cast<decltype(&slurm_free_job_info_msg)>(::dlsym(RTLD_DEFAULT, "slurm_free_job_info_msg"));
     job_info_msg_t* answer = nullptr;
-    if (load == nullptr || release == nullptr || load(&answer, job, 0) != 0 || answer == nullptr) return std::nullopt;
+    if (load == nullptr || release == nullptr || load(&answer, asked, 0) != 0 || answer == nullptr) return std::nullopt;
     std::optional<JobPlace> place;
     for (std::uint32_t i = 0; i < answer->record_count; ++i) {
         const auto& record = answer->job_array[i];

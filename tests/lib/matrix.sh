@@ -79,8 +79,8 @@ matrix_make() {
     fi
     # Ids that no other run's users have: FUSE connections are shown by the user's number, and those of all namespaces.
     sed -i -E 's/^#?([UG]ID_MIN)[[:space:]].*/\1 40000/; s/^#?(SYS_[UG]ID_MAX)[[:space:]].*/\1 799/' "$root/etc/login.defs"
-    # A new root has no names, and Slurm looks up localhost.
-    printf '127.0.0.1 localhost\n::1 localhost\n' >"$root/etc/hosts"
+    # Nobody is asked for names (the file of hosts is each run's own).
+    sed -i 's/^hosts:.*/hosts: files/' "$root/etc/nsswitch.conf"
     : >"$root/etc/resolv.conf"
     {
         printf 'date: %s\nmirror: %s\n' "$(date -u +%F)" "$(<"$work/mirror")"
@@ -106,9 +106,12 @@ matrix_inside() {
     local name=$1 scratch=$BERTH_TEST_ROOT/$1 status=0
     mkdir -p "$scratch"/{overlay,place,home,build} "$MATRIX_FOLDER/ccache"
     : >"$scratch/results"
+    # Slurm looks up localhost and the machine's name, and waits for long where they are not known.
+    printf '127.0.0.1 localhost\n127.0.0.1 %s\n' "$(hostname)" >"$scratch/hosts"
     unshare --mount --pid --fork --kill-child --propagation private -- \
         "$BERTH_SOURCE/tests/lib/enter_root" "$MATRIX_FOLDER/root" "$scratch/overlay" \
         "$BERTH_SOURCE:/berth/source:ro" "$scratch/build:/berth/build" "$scratch/place:/berth/place" "$scratch/home:/home" \
+        "$scratch/hosts:/etc/hosts:ro" \
         "$MATRIX_FOLDER/ccache:/berth/ccache" "$scratch/results:/berth/results" -- \
         env -i PATH="$PATH" HOME=/root LC_ALL=C.UTF-8 BERTH_TESTS_IN_NAMESPACE=1 BERTH_BUILD=/berth/build CCACHE_DIR=/berth/ccache \
         BERTH_TEST_PRESET=dev BERTH_RESULTS=/berth/results BERTH_RESULTS_PREFIX="$name:" BERTH_TEST_PLACE=/berth/place \

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2016,SC2034
 # What differs between Slurm's releases, or might: docs/slurm-versions.md has a row for each test. The tier matrix runs them on
 # the releases that Debian 12 does not have.
 
@@ -22,13 +22,25 @@ prolog() {
     chmod 0755 "$1"
 }
 
+# prolog_needs_slurmstepd: this Slurm starts a TaskProlog through its own program slurmstepd, inside the container, which has
+# neither that program's loader nor its libraries. Slurm's mistake, mended in 24.11.7 and 25.05.2.
+prolog_needs_slurmstepd() { [[ $(slurmd -V | awk '{print $2}') =~ ^(24\.11\.[0-6]|25\.05\.[01])$ ]]; }
+
+# check_prolog EXPECTED COMMAND…: what the command prints, and the TaskProlog before it; or that both fail.
+check_prolog() {
+    if prolog_needs_slurmstepd; then
+        check_fails_with 127 'TaskProlog failed status=127' "${@:2}"
+        check_equal '' "$CAPTURED_OUT" "what ran"
+    else
+        check_output "$@"
+    fi
+}
+
 # Slurm runs it after the last callback in which a plugin still has the power to enter.
 test_task_prolog_runs_in_the_container() {
     prolog "$TEST_HOME/prolog" '. /etc/os-release' 'echo "export SEEN=$NAME"' 'echo print hello'
     up "TaskProlog=$TEST_HOME/prolog"
-    # shellcheck disable=SC2016
-    check_output $'hello\nBerth demo' step "$DEMO" sh -c 'echo "$SEEN"'
-    # shellcheck disable=SC2016
+    check_prolog $'hello\nBerth demo' step "$DEMO" sh -c 'echo "$SEEN"'
     check_output $'hello\n'"$(. /etc/os-release && echo "$NAME")" as_user srun sh -c 'echo "$SEEN"'
     check_clean
 }
@@ -41,7 +53,7 @@ test_a_task_prolog_that_the_container_lacks() {
     capture step "$DEMO" echo ran
     check test "$CAPTURED_STATUS" -ne 0
     check_no_match ran "$CAPTURED_OUT"
-    check_output $'hello\nran' step "$DEMO" --container-bind="$FILE_TMP/prolog" echo ran
+    check_prolog $'hello\nran' step "$DEMO" --container-bind="$FILE_TMP/prolog" echo ran
     check_clean
 }
 
@@ -65,7 +77,6 @@ check_private_tmp() {
     check_output "$1" alone srun --container="$DEMO" sh -c "$tell"
     rm -f "$file"
     in_image "Berth demo" alone srun --container="$DEMO"
-    # shellcheck disable=SC2016
     check_equal $'0\n1\n2\n3' "$(alone srun -n4 --container="$DEMO" sh -c 'echo "$SLURM_PROCID"' | sort)"
     check_output "" alone srun -n4 --container="$DEMO" probe descriptors
     check_refused '/no-such' alone srun --container="$DEMO" --container-bind=/no-such:/mnt true
