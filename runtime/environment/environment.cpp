@@ -87,6 +87,12 @@ void change_path(Variables& variables, Variables& changes) {
     if (!instead.empty()) path = instead;
 }
 
+void add_library_folder(Variables& variables, const std::string& folder) {
+    std::string& path = variables["LD_LIBRARY_PATH"];
+    const auto parts = split(path, ':');
+    if (std::ranges::count(parts, folder) == 0) path += (path.empty() ? "" : ":") + folder;
+}
+
 /// A library path of the user's still finds the libraries that options put into the container.
 void add_image_libraries(Variables& variables) {
     const auto found = variables.find("LD_LIBRARY_PATH");
@@ -124,6 +130,7 @@ Variables before_scripts(const ContainerFacts& facts) {
 
 void after_scripts(Variables& variables, const Variables& caller, const Request& request, const ContainerFacts& facts) {
     for (const std::string_view name : kOfTheShell) variables.erase(std::string(name));
+    for (const auto& [name, value] : facts.variables) variables.insert_or_assign(name, value);
     for (const auto& [name, value] : caller)
         if (std::ranges::count(kDevices, name) != 0)
             variables.insert_or_assign(name, value);
@@ -135,10 +142,8 @@ void after_scripts(Variables& variables, const Variables& caller, const Request&
     change_path(variables, changes);
     add_image_libraries(changes);
     for (auto& [name, value] : changes) variables.insert_or_assign(name, std::move(value));
-    if (facts.libraries) {
-        if (std::string& path = variables["LD_LIBRARY_PATH"]; path.empty()) path = kImageLibraries;
-        add_image_libraries(variables);
-    }
+    if (facts.libraries) add_library_folder(variables, std::string(kImageLibraries));
+    for (const std::string& folder : facts.library_folders) add_library_folder(variables, folder);
     name_container(variables, facts);
 }
 

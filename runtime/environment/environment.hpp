@@ -9,6 +9,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "runtime/request/request.hpp"
 
@@ -24,6 +26,8 @@ struct ContainerFacts {
     std::string home;        ///< the home directory's path inside the container
     std::string image_path;  ///< as *_CONTAINER shall show it; "" leaves those variables out
     bool libraries = false;  ///< libraries of the host's are in /.singularity.d/libs: LD_LIBRARY_PATH then names it, too
+    std::vector<std::pair<std::string, std::string>> variables{};  ///< that devices of the container want
+    std::vector<std::string> library_folders{};                    ///< likewise, for LD_LIBRARY_PATH
 };
 
 /// "NAME=VALUE" entries as variables. Entries without a name or '=', or with a NUL, are dropped; the first of two
@@ -39,6 +43,7 @@ struct ContainerFacts {
 /// - the caller's SINGULARITYENV_X, APPTAINERENV_X, BERTHENV_X as X, then the request's environment_changes. Among
 ///   these PREPEND_PATH and APPEND_PATH extend PATH, PATH replaces it; an empty one of the three changes nothing.
 ///   Values are taken as they are: unlike Singularity's, no shell evaluates them;
+/// - the variables of devices over the image's;
 /// - the caller's variables that name the devices which Slurm gave the task are over the image's own;
 /// - {BERTH,APPTAINER,SINGULARITY}_{CONTAINER,NAME}.
 /// PWD and OLDPWD are the caller's: whoever enters another directory sets them.

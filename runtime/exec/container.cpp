@@ -8,10 +8,12 @@
 #include <algorithm>
 #include <climits>
 #include <cstdlib>
+#include <set>
 
 #include "runtime/base/text.hpp"
 #include "runtime/exec/audit_log.hpp"
 #include "runtime/exec/gpu_cache.hpp"
+#include "runtime/exec/gpu_files.hpp"
 #include "runtime/exec/mounts.hpp"
 #include "runtime/exec/security_label.hpp"
 #include "runtime/exec/slurm_limits.hpp"
@@ -49,6 +51,30 @@ void look_up_path(SiteNames& names, const std::string& path) {
     if (resolved) names.paths[path] = resolved.get();
 }
 
+/// What the libraries that specifications mount are called: "libcuda.so" of "/usr/lib/libcuda.so.560.35.03".
+void add_stems(const config::CdiContainerEdits& edits, std::set<std::string>& stems) {
+    for (const auto& mount : edits.mounts) {
+        const std::string name = mount.host_path.substr(mount.host_path.rfind('/') + 1);
+        if (const auto so = name.find(".so"); so != std::string::npos) stems.insert(name.substr(0, so + 3));
+    }
+}
+
+/// The node's CDI specifications; all of them are root's alone.
+Result<CdiFacts> cdi_facts(const config::SiteConfig& site, UserSide& side) {
+    std::vector<std::string> folders;
+    for (const auto& folder : site.cdi_spec_dirs.value) folders.push_back(folder.value);
+    CdiFacts facts;
+    facts.specs = config::load_cdi_specs(folders);
+    BERTH_TRY(facts.host.usable_devices, side.usable_devices());
+    std::set<std::string> stems;
+    for (const config::CdiSpec& spec : facts.specs.specs) {
+        add_stems(spec.edits, stems);
+        for (const auto& device : spec.devices) add_stems(device.edits, stems);
+    }
+    BERTH_TRY(facts.host.library_names, library_names(stems));
+    return facts;
+}
+
 /// What the site's lists name (`limit container`, execgroups), as this node knows it.
 Result<SiteNames> look_up(const Request& request, const config::SitePolicy& policy, UserSide& side) {
     const config::SiteConfig& site = policy.conf;
@@ -59,6 +85,7 @@ Result<SiteNames> look_up(const Request& request, const config::SitePolicy& poli
         gpu.devices = gpu_devices(stack, devices);
         names.gpus.emplace(stack, std::move(gpu));
     }
+    if (!request.cdi_devices.empty()) { BERTH_TRY(names.cdi, cdi_facts(site, side)); }
     if (site.mount_hostfs.value) { BERTH_TRY(names.host_mounts, side.host_mounts()); }
     for (const auto& entry : site.limit_container_owners.value) {
         if (const auto uid = as_number(entry.value)) names.users[entry.value] = *uid;
@@ -254,7 +281,7 @@ Result<Prepared> prepare(const Considered& considered, const config::SiteConfig&
 ContainerFacts container_facts(const Considered& considered, const JobContext& job) {
     const DecidedHome& home = considered.decision.home;
     return {home.kind == DecidedHome::Kind::none ? job.home : home.destination, considered.image.info.path,
-            considered.decision.device_libraries};
+            considered.decision.device_libraries, considered.decision.cdi.variables, considered.decision.cdi.library_folders};
 }
 
 }  // namespace berth

@@ -143,6 +143,18 @@ bool is_there(const char* path) {
 
 Result<GpuFacts> find_gpu_files(const config::GpuList& list, const GpuPlaces& places) { return Search(places).run(list); }
 
+Result<std::map<std::string, std::string>> library_names(const std::set<std::string>& stems, const GpuPlaces& places) {
+    std::map<std::string, std::string> names;
+    if (stems.empty()) return names;
+    BERTH_TRY(const auto cache, read_linker_cache(places.linker_cache));
+    for (const LinkerEntry& entry : cache) {
+        const bool named = std::ranges::any_of(stems, [&](const std::string& stem) { return stands_for(stem, entry.name); });
+        if (!named) continue;
+        if (const auto file = open_resolved(entry.path)) names.emplace(file->path, entry.name);
+    }
+    return names;
+}
+
 Result<config::GpuList> list_of_nvidia(const std::string& output, const std::string& program) {
     std::string text;
     std::set<std::string> seen;

@@ -1,6 +1,8 @@
 // What of a GPU maker's stack this node has: libraries through ld.so's cache, programs, files.
 #pragma once
 
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,6 +27,10 @@ struct GpuPlaces {
 /// `left_out`. Reads what root wrote, and nothing else. Category::config for an ld.so cache that is broken or not root's;
 /// without one there are no libraries.
 [[nodiscard]] Result<GpuFacts> find_gpu_files(const config::GpuList& list, const GpuPlaces& places = {});
+
+/// Files of libraries, every link resolved, and the names by which ld.so finds them: for those that are called as one of
+/// `stems` ("libcuda.so"). Nothing where there is no ld.so cache. Category::config as find_gpu_files().
+[[nodiscard]] Result<std::map<std::string, std::string>> library_names(const std::set<std::string>& stems, const GpuPlaces& places = {});
 
 /// What `nvidia-container-cli list` printed, as a list. Lines that are no absolute paths are Category::config.
 [[nodiscard]] Result<config::GpuList> list_of_nvidia(const std::string& output, const std::string& program);

@@ -98,6 +98,14 @@ Result<UniqueFd> clone_mount(int fd, const std::string& what) {
     return mount;
 }
 
+Status refuse_programs(int mount, const std::string& what) {
+    mount_attr attributes{};
+    attributes.attr_set = MOUNT_ATTR_NOEXEC;
+    if (::mount_setattr(mount, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes) != 0)
+        return errno_error("cannot restrict the mount of " + printable(what));
+    return {};
+}
+
 Status restrict_mount(int mount, Access access, DeviceNodes devices, const std::string& what) {
     mount_attr attributes{};
     attributes.attr_set = MOUNT_ATTR_NOSUID;

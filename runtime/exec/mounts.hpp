@@ -56,6 +56,8 @@ enum class DeviceNodes { refused, working };
 /// Adds nosuid, and as asked nodev and read-only, to a detached mount and all beneath it. mount_setattr(2). A read-only
 /// one also stops taking in what the host mounts beneath it later, which would come with flags of its own.
 [[nodiscard]] Status restrict_mount(int mount, Access access, DeviceNodes devices, const std::string& what);
+/// noexec, for it and what is mounted beneath.
+[[nodiscard]] Status refuse_programs(int mount, const std::string& what);
 /// Read-only for this one mount.
 [[nodiscard]] Status make_read_only(int mount, const std::string& what);
 

@@ -207,6 +207,7 @@ private:
         const std::string what = plan_->sources[e.source].path;
         BERTH_CHECK(restrict_mount(tree.mount.get(), e.read_only ? Access::read_only : Access::read_write,
                                    e.devices ? DeviceNodes::working : DeviceNodes::refused, what));
+        if (e.no_exec) BERTH_CHECK(refuse_programs(tree.mount.get(), what));
         auto status = attach_at(tree.mount.get(), e.destination, tree.directory);
         if (!status && !plan_->sources[e.source].required) {
             log(LogLevel::warning, printable(what, 512) + " is not mounted: " + status.error().message);

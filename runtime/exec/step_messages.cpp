@@ -129,6 +129,12 @@ std::string pack(const Result<StepOutcome>& outcome) {
     packer.text(outcome->facts.home);
     packer.text(outcome->facts.image_path);
     packer.number(outcome->facts.libraries ? 1 : 0);
+    packer.texts(outcome->facts.library_folders);
+    packer.number(outcome->facts.variables.size());
+    for (const auto& [name, value] : outcome->facts.variables) {
+        packer.text(name);
+        packer.text(value);
+    }
     packer.number(outcome->scripts.size());
     for (const auto& script : outcome->scripts) {
         packer.text(script.name);
@@ -164,6 +170,11 @@ Result<StepOutcome> unpack_outcome(const std::string& data) {
     outcome.facts.home = unpacker.text();
     outcome.facts.image_path = unpacker.text();
     outcome.facts.libraries = unpacker.number() != 0;
+    outcome.facts.library_folders = unpacker.texts();
+    for (std::uint64_t count = unpacker.number(); unpacker.ok() && count > 0; --count) {
+        std::string name = unpacker.text();
+        outcome.facts.variables.emplace_back(std::move(name), unpacker.text());
+    }
     for (std::uint64_t count = unpacker.number(); unpacker.ok() && count > 0; --count) {
         std::string name = unpacker.text();
         outcome.scripts.push_back({std::move(name), unpacker.text()});

@@ -37,7 +37,7 @@ struct Describer {
     }
     std::string operator()(const effect::Bind& e) const {
         return fmt::format("bind {} at {}{}", printable(plan.sources[e.source].path), printable(e.destination),
-                           e.read_only ? ", read-only" : "");
+                           fmt::format("{}{}", e.read_only ? ", read-only" : "", e.no_exec ? ", noexec" : ""));
     }
     std::string operator()(const effect::MountTmpfs& e) const {
         const bool ramfs = e.type == config::MemoryFs::ramfs;

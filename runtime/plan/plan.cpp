@@ -35,6 +35,16 @@ private:
         mount(effect::Bind{source(path, required), destination, read_only, false}, destination, !required);
     }
 
+    /// What CDI devices bring beside the host's, and what it has by another name in the place of that.
+    void add_cdi_nodes(effect::MakeDevices& devices) {
+        for (const CdiNode& node : decision_.cdi.nodes) {
+            const std::string own = "/dev/" + node.name;
+            const auto same = std::ranges::find_if(devices.nodes, [&](const auto& each) { return node.name == each.name || node.name.starts_with(each.name + "/"); });
+            if (same == devices.nodes.end()) devices.nodes.push_back({node.name, source(node.source)});
+            else if (node.source != own && same->name == node.name) same->source = source(node.source);
+        }
+    }
+
     void mount_memory(const std::string& destination, unsigned mode, uid_t uid, gid_t gid) {
         mount(effect::MountTmpfs{destination, mode, uid, gid, decision_.memory_fs_mib, decision_.memory_fs}, destination);
     }
@@ -73,10 +83,13 @@ private:
             }
             for (const auto& name : decision_.device_nodes) add(name);
         }
+        add_cdi_nodes(devices);
         mount(std::move(devices), "/dev");
     }
 
     void plan_user_mounts() {
+        for (const CdiBind& each : decision_.cdi.binds)
+            mount(effect::Bind{source(each.source), each.destination, each.read_only, false, each.no_exec}, each.destination);
         for (const auto& file : decision_.device_files) bind(file.source, file.destination, true, false);
         const DecidedHome& home = decision_.home;
         if (home.kind == DecidedHome::Kind::host) bind(home.source, home.destination, false, true);

@@ -84,6 +84,7 @@ struct Bind {
     std::string destination;
     bool read_only = false;
     bool devices = false;  ///< device nodes work through it
+    bool no_exec = false;
     bool operator==(const Bind&) const = default;
 };
 /// A new and empty file system in memory.

@@ -13,7 +13,7 @@
 #include "runtime/config/cdi_folder.hpp"
 #include "runtime/config/origin.hpp"
 #include "runtime/policy/cdi_hooks.hpp"
-#include "runtime/policy/decision.hpp"
+#include "runtime/policy/ruling.hpp"
 
 namespace berth {
 

@@ -24,12 +24,6 @@ void judge_options(Judge& judge, const Request& request, const SiteConfig& site)
     }
 }
 
-void judge_cdi(Judge& judge, const Request& request) {
-    if (request.cdi_devices.empty()) return;
-    judge.refuse("CDI devices", "not in this release", "--cdi: CDI devices are not in this release: leave the option out",
-                 Category::unsupported);
-}
-
 void judge_user_namespace(Judge& judge, const SiteConfig& site, const JobContext& job) {
     if (job.privileged || site.allow_user_ns.value) return;
     const std::string rule = rule_text("allow user ns", site.allow_user_ns);
@@ -86,12 +80,12 @@ Decision decide(const Request& request, const SitePolicy& policy, const SiteName
     judge_image(judge, request, policy, names, job, image);
     judge_user_namespace(judge, site, job);
     judge_options(judge, request, site);
-    judge_cdi(judge, request);
     decision.driver = choose_driver(judge, policy, job, image);
     decision.loop_devices = site.max_loop_devices.value;
     judge_mounts(judge, decision, request, site, names, job);
-    judge_gpus(judge, decision, request, site, names, job);
     judge_confinement(judge, decision, request, policy, job);
+    judge_gpus(judge, decision, request, site, names, job);
+    judge_cdi(judge, decision, request, site, names);
     judge_limits(judge, decision, site, limits);
     if (!job.batch_script.empty()) {
         // Slurm's own copy of the script, which must be where Slurm says it is.

@@ -11,6 +11,7 @@
 #include "runtime/config/site_policy.hpp"
 #include "runtime/policy/inputs.hpp"
 #include "runtime/policy/limits.hpp"
+#include "runtime/policy/ruling.hpp"
 #include "runtime/request/request.hpp"
 
 namespace berth {
@@ -46,16 +47,6 @@ struct DecidedHome {
     std::string destination;
 };
 
-/// The outcome of a ruling that refuses.
-inline constexpr const char* kRefused = "refused";
-
-/// One line of the decision: what was looked at, what came out, and the rule that made it.
-struct Ruling {
-    std::string subject;
-    std::string outcome;
-    std::string rule;  ///< "berth.conf:12: mount home = yes", or the design's own rule
-};
-
 struct Decision {
     std::optional<Error> refusal;  ///< set: nothing may be run; category denied or unsupported
     std::vector<Ruling> rulings;
@@ -88,6 +79,7 @@ struct Decision {
     std::optional<DecidedLabel> label;
     std::string site_profile;                 ///< the site's seccomp profile; "": none
     std::string user_profile;                 ///< the user's, as given; holds beside the site's
+    CdiContainer cdi;                         ///< devices by CDI
     std::vector<DecidedLimit> limits;         ///< of control groups
     std::vector<std::string> warnings;        ///< for the user: what was asked and is not given
 };

@@ -15,6 +15,7 @@
 #include "runtime/base/capabilities.hpp"
 #include "runtime/base/glibc_version.hpp"
 #include "runtime/config/gpu_list.hpp"
+#include "runtime/policy/cdi_container.hpp"
 
 namespace berth {
 
@@ -121,6 +122,12 @@ struct GpuFacts {
     bool operator==(const GpuFacts&) const = default;
 };
 
+/// The CDI specifications of this node, and what of the node they meet.
+struct CdiFacts {
+    config::CdiSpecs specs;
+    CdiHost host;
+};
+
 /// Names in the site's configuration, looked up on this node, and what else of the node the configuration asks for.
 struct SiteNames {
     std::map<std::string, uid_t> users;
@@ -128,6 +135,7 @@ struct SiteNames {
     std::map<std::string, std::string> paths;  ///< configured path → the same with every link resolved
     /// For `mount hostfs`: where file systems of the host's are mounted, but for those of the kernel's. Absolute, normal.
     std::vector<std::string> host_mounts;
+    std::optional<CdiFacts> cdi;                ///< where a request names CDI devices
     std::map<config::GpuStack, GpuFacts> gpus;  ///< the stacks that are wanted: see wants_gpus()
 };
 

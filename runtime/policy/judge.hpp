@@ -55,6 +55,9 @@ void judge_gpus(Judge& judge, Decision& decision, const Request& request, const 
 void judge_confinement(Judge& judge, Decision& decision, const Request& request, const config::SitePolicy& policy,
                        const JobContext& job);
 
+/// Devices by CDI.
+void judge_cdi(Judge& judge, Decision& decision, const Request& request, const config::SiteConfig& site, const SiteNames& names);
+
 /// Limits of control groups.
 void judge_limits(Judge& judge, Decision& decision, const config::SiteConfig& site, const LimitInputs& limits);
 
