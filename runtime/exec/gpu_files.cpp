@@ -16,7 +16,7 @@
 namespace berth {
 namespace {
 
-constexpr std::size_t kMaxFiles = 512;
+constexpr std::size_t kMaxFiles = 256;  // a descriptor each
 constexpr std::size_t kMaxVersionFile = 4096;
 
 /// A file of root's alone, and its path without links.

@@ -113,7 +113,7 @@ public:
 
 private:
     UniqueFd socket_;
-    UniqueFd helper_;  ///< pidfd of berth-step
+    UniqueFd helper_;  ///< pidfd of berth-step; none once it has ended by itself
     UniqueFd namespace_;
     StepName name_;
     bool wants_job_place_ = false;

@@ -14,6 +14,7 @@
 #include "runtime/exec/process_identity.hpp"
 #include "runtime/exec/shell_environment.hpp"
 #include "runtime/exec/step.hpp"
+#include "runtime/exec/step_devices.hpp"
 #include "runtime/exec/step_messages.hpp"
 #include "runtime/policy/site_options.hpp"
 
@@ -61,7 +62,8 @@ Status StepContainer::finish(const std::optional<JobPlace>& job) {
     BERTH_TRY(outcome_, unpack_outcome(answer->data));
     limits_ = SlurmLimits(outcome_.limits);
     // It ends now, and leaves the job's cgroup: nothing of ours may hold that up.
-    static_cast<void>(receive_message(socket_.get(), kServerEndTime));
+    const auto end = receive_message(socket_.get(), kServerEndTime);
+    if (!end && end.error().number == ECONNRESET) helper_.reset();
     return {};
 }
 
@@ -102,7 +104,10 @@ Status StepContainer::adopt_server(pid_t task) const {
 
 void StepContainer::end_helpers() noexcept {
     limits_.end();
-    if (helper_) end_process(helper_, kServerEndTime);
+    if (helper_) {
+        end_process(helper_, kServerEndTime);
+        StepDevices::remove_remains(name_.daemon);
+    }
     remove_step_record(name_);
     if (outcome_.server <= 0) return;
     // Gone before slurmstepd removes the step's cgroups, which must be empty then.

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <string_view>
-#include <utility>
 
 #include "runtime/base/io.hpp"
 #include "runtime/exec/cgroups.hpp"
@@ -13,6 +12,7 @@
 namespace berth {
 namespace {
 
+constexpr const char* kOwn = "berth-probe";
 constexpr std::string_view kDaemonsPart = "/slurm";  // of a step's v2 cgroup, beside the tasks' "/user"
 
 /// The cgroup of the step's tasks that says which devices there are; "": none does.
@@ -39,26 +39,28 @@ Result<StepDevices> StepDevices::of(pid_t daemon) {
         BERTH_TRY(devices.processes_, open_at(place->get(), "cgroup.procs", O_WRONLY));
         return devices;
     }
-    const std::string own = "berth-probe." + std::to_string(::getpid());
-    if (::mkdirat(place->get(), own.c_str(), 0700) != 0) return errno_error("the step's devices: " + folder + "/" + own);
+    if (::mkdirat(place->get(), kOwn, 0700) != 0) return errno_error("the step's devices: " + folder + "/" + kOwn);
     devices.user_ = std::move(place).value();
-    devices.own_ = own;
-    BERTH_TRY(devices.processes_, open_at(devices.user_.get(), own + "/cgroup.procs", O_WRONLY));
+    BERTH_TRY(devices.processes_, open_at(devices.user_.get(), std::string(kOwn) + "/cgroup.procs", O_WRONLY));
     return devices;
 }
 
-StepDevices::StepDevices(StepDevices&& other) noexcept
-    : processes_(std::move(other.processes_)), user_(std::move(other.user_)), own_(std::exchange(other.own_, {})) {}
-
 StepDevices::~StepDevices() {
-    if (own_.empty()) return;
+    if (!user_) return;
     // The kernel lets go of a process that was reaped only a moment later.
     constexpr useconds_t kPause = 1000;
     constexpr int kTries = 1000;
     for (int tries = 0; tries < kTries; ++tries) {
-        if (::unlinkat(user_.get(), own_.c_str(), AT_REMOVEDIR) == 0 || errno != EBUSY) return;
+        if (::unlinkat(user_.get(), kOwn, AT_REMOVEDIR) == 0 || errno != EBUSY) return;
         ::usleep(kPause);
     }
+}
+
+void StepDevices::remove_remains(pid_t daemon) noexcept {
+    const auto places = cgroup_places(daemon);
+    const CgroupPlace* const cgroup = places ? find_place(*places, "devices") : nullptr;
+    const std::string folder = device_folder(cgroup);
+    if (!folder.empty() && cgroup->unified) ::rmdir((folder + "/" + kOwn).c_str());
 }
 
 Status StepDevices::join() const {

@@ -22,18 +22,20 @@ class StepDevices {
 public:
     /// \param daemon the step's slurmstepd. Needs root.
     static Result<StepDevices> of(pid_t daemon);
-    StepDevices(StepDevices&& other) noexcept;
+    StepDevices(StepDevices&&) noexcept = default;
     StepDevices& operator=(StepDevices&&) = delete;
     ~StepDevices();
 
     /// Puts the calling process there. For a child of ours that still is root.
     [[nodiscard]] Status join() const;
 
+    /// Removes what an object whose process was killed left behind. For the daemon, when that process is gone. Needs root.
+    static void remove_remains(pid_t daemon) noexcept;
+
 private:
     StepDevices() = default;
     UniqueFd processes_;  ///< cgroup.procs, for writing; none: no such place
-    UniqueFd user_;       ///< v2: the step's `user`, which holds ours
-    std::string own_;     ///< v2: the name of ours; "": none
+    UniqueFd user_;       ///< v2: the step's `user`, which holds ours; none: v1
 };
 
 }  // namespace berth

@@ -242,8 +242,10 @@ Result<std::vector<std::string>> DirectUserSide::usable_devices() {
         if (!folder && (entry->d_type != DT_CHR || !usable(dev, entry->d_name))) continue;
         names.emplace_back(name);
     }
-    std::sort(names.begin(), names.end());
+    // Of too many, rather the GPUs than the hundreds of parts that they may be cut into.
+    std::ranges::sort(names, {}, [](const std::string& name) { return std::pair(name.find('/') != std::string::npos, name); });
     if (names.size() > kMaxDevices) names.resize(kMaxDevices);
+    std::ranges::sort(names);
     return names;
 }
 

@@ -3,7 +3,7 @@
 # container has its own nodes and no other, and each task Slurm's variables.
 
 skip_file() {
-    [[ $CLUSTER_PROCTRACK == cgroup ]] || echo 'without cgroups Slurm keeps no device from a step'
+    [[ $CLUSTER_PROCTRACK == cgroup ]] || echo 'no devices cgroup here'
     mknod "$BERTH_TEST_ROOT/.probe" c 195 0 2>/dev/null || echo 'device nodes cannot be made here'
     rm -f "$BERTH_TEST_ROOT/.probe"
 }
