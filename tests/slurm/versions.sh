@@ -114,6 +114,10 @@ test_a_slurmstepd_in_the_jobs_namespace() {
     cluster_slurm_is 24.11 || skip "EntireStepInNS came with Slurm 24.11"
     private_tmp EntireStepInNS=true
     check_private_tmp private
+}
+
+test_both() {
+    cluster_slurm_is 24.11 || skip "EntireStepInNS came with Slurm 24.11"
     CLUSTER_SLURMD=contain_spank private_tmp EntireStepInNS=true
     check_private_tmp private
 }
