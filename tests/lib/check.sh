@@ -3,7 +3,7 @@
 # runs in a subshell under "set -euo pipefail", with its own empty folder in TEST_TMP, and fails when a check does or any
 # command that it does not guard. Sourced after common.sh and results.sh.
 
-: "${TEST_TIMEOUT:=120}"
+: "${TEST_TIMEOUT:=$(patient 120)}"
 
 # --- what tests use -------------------------------------------------------------------------------------------------
 

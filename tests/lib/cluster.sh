@@ -14,6 +14,9 @@
 # CLUSTER_PREPARE    a command that runs when the files are written and no daemon yet
 # CLUSTER_GRES       what the node has of generic resources ("gpu:3"), and CLUSTER_GRES_CONF the lines of gres.conf for it
 
+# How long Slurm's commands may wait for an answer.
+CLUSTER_ANSWERS=$(patient 10)
+
 # cluster_start FOLDER [PLUGSTACK_LINE…]
 cluster_start() {
     cluster_try "$@" && return 0
@@ -27,7 +30,7 @@ cluster_detect() {
     [[ -z ${CLUSTER_PROCTRACK:-} ]] || return 0
     export CLUSTER_PROCTRACK=linuxproc
     [[ $(cluster_cgroup_version) != none ]] || return 0
-    if CLUSTER_PROCTRACK=cgroup cluster_try "$1" && timeout 20 srun --quiet --chdir=/ true; then
+    if CLUSTER_PROCTRACK=cgroup cluster_try "$1" && timeout "$(patient 20)" srun --quiet --chdir=/ true; then
         CLUSTER_PROCTRACK=cgroup
     fi
     cluster_stop "$1"
@@ -83,8 +86,8 @@ SelectTypeParameters=CR_CPU_Memory
 DefMemPerCPU=64
 ReturnToService=2
 KillWait=2
-MessageTimeout=20
-UnkillableStepTimeout=30
+MessageTimeout=$((BERTH_TEST_PATIENCE > 5 ? 100 : 20 * BERTH_TEST_PATIENCE))
+UnkillableStepTimeout=$(patient 30)
 InactiveLimit=0
 $(cluster_process_tracking "$1")
 ${CLUSTER_EXTRA:-}
@@ -167,12 +170,12 @@ cluster_start_daemons() {
     until_true 10 test -s "$private/slurmctld.pid" && until_true 10 test -s "$private/slurmd.pid"
 }
 
-cluster_state() { timeout 10 sinfo --noheader --format=%T 2>/dev/null; }
+cluster_state() { timeout "$CLUSTER_ANSWERS" sinfo --noheader --format=%T 2>/dev/null; }
 
 cluster_idle() { [[ $(cluster_state) == idle ]]; }
 
 # cluster_no_jobs: nothing is running or ending.
-cluster_no_jobs() { [[ -z $(timeout 10 squeue --noheader 2>/dev/null) ]]; }
+cluster_no_jobs() { [[ -z $(timeout "$CLUSTER_ANSWERS" squeue --noheader 2>/dev/null) ]]; }
 
 # cluster_wait_idle [SECONDS]: the node is idle, with neither a drain nor a job that is ending.
 cluster_wait_idle() { until_true "${1:-15}" cluster_idle && until_true 5 cluster_no_jobs; }
@@ -198,15 +201,21 @@ cluster_stop() {
     for pid in $(cluster_step_daemons "$folder"); do end_process "$pid" 2; done
     for daemon in "$private"/munged.pid "$private"/held.*.pid; do cluster_end_daemon "$daemon"; done
     unmount_beneath "$folder"
+    cluster_stop_scope "$(cat "$private/node" 2>/dev/null)"
     cluster_remove_cgroups "$(cat "$private/node" 2>/dev/null)"
     rm -rf --one-file-system "$folder"
+}
+
+# Under systemd a slurmstepd without a step holds the scope of all steps, and outlives slurmd.
+cluster_stop_scope() {
+    [[ -z $1 || ! -d /run/systemd/system ]] || systemctl --quiet stop "$1_slurmstepd.scope" 2>/dev/null || true
 }
 
 cluster_end_jobs() {
     local job
     [[ -n $(cluster_state) ]] || return 0
-    for job in $(timeout 10 squeue --noheader --format=%A 2>/dev/null); do
-        timeout 10 scancel --signal=KILL --full "$job" 2>/dev/null || timeout 10 scancel "$job" 2>/dev/null || true
+    for job in $(timeout "$CLUSTER_ANSWERS" squeue --noheader --format=%A 2>/dev/null); do
+        timeout "$CLUSTER_ANSWERS" scancel --signal=KILL --full "$job" 2>/dev/null || timeout "$CLUSTER_ANSWERS" scancel "$job" 2>/dev/null || true
     done
     until_true 10 cluster_no_jobs || true
 }

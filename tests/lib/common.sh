@@ -47,9 +47,15 @@ alive() {
     [[ ${stat%% *} != [ZX] ]]
 }
 
+# A slow machine gets this many times as long for everything that tests wait for; a whole number.
+: "${BERTH_TEST_PATIENCE:=1}"
+
+# patient SECONDS: how long that is here, for sleep and timeout.
+patient() { awk -v seconds="$1" -v times="$BERTH_TEST_PATIENCE" 'BEGIN {print seconds * times}'; }
+
 # until_true SECONDS COMMAND…: repeats COMMAND until it succeeds; fails when the time is over.
 until_true() {
-    local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))
+    local deadline=$((${EPOCHREALTIME/./} + $1 * BERTH_TEST_PATIENCE * 1000000))
     shift
     until "$@"; do
         ((${EPOCHREALTIME/./} < deadline)) || return 1

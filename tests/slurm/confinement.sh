@@ -106,7 +106,7 @@ test_a_label_that_cannot_be_set() {
 
 test_explaining_a_running_step() {
     local job
-    in_background srun --container="$DEMO" --container-bind=/usr/share:/mnt sleep 20
+    in_background srun --container="$DEMO" --container-bind=/usr/share:/mnt sleep "$(patient 20)"
     until_true 10 records_one || fail "no record: $(ls /run/berth/steps 2>&1)"
     job=$(as_user squeue --noheader --format=%A | head -n 1)
     check_match "step $job.0 " "$("$BERTH_PREFIX/bin/berth" explain "$job.0")"

@@ -8,7 +8,7 @@ teardown_file() { slurm_down; }
 test_scancel() {
     in_background srun -n4 --container="$DEMO" sleep 100 2>/dev/null
     until_true 10 server_runs
-    sleep 0.3
+    sleep "$(patient 0.3)"
     check as_user scancel --user="$TEST_USER"
     wait $! || true
     check_clean
@@ -18,7 +18,7 @@ test_scancel_at_once() {
     local delay
     for delay in 0.00 0.02 0.04 0.06 0.08 0.10; do
         in_background srun -n4 --container="$DEMO" sleep 100 2>/dev/null
-        sleep "$delay"
+        sleep "$(patient "$delay")"
         until_true 5 job_exists
         as_user scancel --user="$TEST_USER"
         wait $! || true
@@ -30,7 +30,7 @@ test_scancel_with_the_kernels_mount() {
     need_loop
     in_background srun -n4 --container="$ROOT_DEMO" sleep 100 2>/dev/null
     until_true 10 step_runs
-    sleep 0.5
+    sleep "$(patient 0.5)"
     as_user scancel --user="$TEST_USER"
     wait $! || true
     check_clean
@@ -39,9 +39,9 @@ test_scancel_with_the_kernels_mount() {
 # What the step has not read yet, it cannot read any more: it fails, and ends.
 test_the_server_is_killed() {
     local status=0
-    in_background srun --container="$DEMO" sh -c 'sleep 1; find / -xdev -type f -exec cat {} + >/dev/null' 2>/dev/null
+    in_background srun --container="$DEMO" sh -c "sleep $(patient 1); find / -xdev -type f -exec cat {} + >/dev/null" 2>/dev/null
     until_true 10 server_runs
-    sleep 0.5
+    sleep "$(patient 0.5)"
     kill -KILL "$(servers | head -n 1)"
     wait $! || status=$?
     check test "$status" -ne 0
@@ -52,7 +52,7 @@ test_the_server_is_killed() {
 kill_ours_after() {
     local pid
     in_background srun -n2 --container="$2" sleep 1 >/dev/null 2>&1
-    sleep "$1"
+    sleep "$(patient "$1")"
     for pid in $(ours); do kill -KILL "$pid" 2>/dev/null || true; done
     wait $! || true
 }
@@ -84,10 +84,10 @@ test_srun_is_killed() {
 # srun would wait for such a step for long; the tasks lose their parent. What is ours must go all the same.
 test_slurmstepd_is_killed() {
     local pid srun
-    in_background srun -n2 --container="$DEMO" sleep 2 2>/dev/null
+    in_background srun -n2 --container="$DEMO" sleep "$(patient 2)" 2>/dev/null
     srun=$!
     until_true 10 server_runs
-    sleep 0.3
+    sleep "$(patient 0.3)"
     for pid in $(cluster_step_daemons "$CLUSTER"); do kill -KILL "$pid"; done
     as_user scancel --user="$TEST_USER" 2>/dev/null || true
     end_process "$srun"

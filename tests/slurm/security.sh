@@ -135,7 +135,7 @@ test_only_the_standard_descriptors() {
 # The one process of ours that lives as long as the step is out of the user's reach.
 test_the_server_cannot_be_touched() {
     local server
-    in_background srun --container="$DEMO" sleep 3
+    in_background srun --container="$DEMO" sleep "$(patient 3)"
     until_true 5 server_runs
     server=$(servers | head -n 1)
     check_equal "trace: no (EPERM)" "$(as_user "$FIXTURES/probe" trace "$server")"
@@ -154,9 +154,9 @@ test_the_server_cannot_be_touched() {
 test_the_server_is_in_the_steps_cgroup() {
     local server
     [[ $CLUSTER_PROCTRACK == cgroup ]] || skip "no memory cgroup here: Slurm runs with proctrack/$CLUSTER_PROCTRACK"
-    in_background srun --container="$DEMO" sleep 3
+    in_background srun --container="$DEMO" sleep "$(patient 3)"
     until_true 5 server_runs
-    sleep 0.5
+    sleep "$(patient 0.5)"
     server=$(servers | head -n 1)
     check_match "$CLUSTER_NODE.*/job_[0-9]+/step_" "$(cat "/proc/$server/cgroup")"
     wait $!
