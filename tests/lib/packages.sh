@@ -11,6 +11,7 @@ declare -gA BERTH_PACKAGES=(
             gpg gpg-agent gpgconf openssl groff-base"
     [peer]="debian-archive-keyring"
     [matrix]="mmdebstrap debian-archive-keyring"
+    [vm]="qemu-system-x86 mmdebstrap e2fsprogs debian-archive-keyring"
     [fuzz]="clang-14 libclang-rt-14-dev llvm-14"
     [tidy]="clang-tidy clang-format"
     [bench]="bubblewrap crun charliecloud squashfuse busybox-static squashfs-tools"

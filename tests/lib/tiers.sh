@@ -25,10 +25,11 @@ tier_userns() {
 
 tier_root() { tier_files root; }
 
+# tier_slurm [NAME]: in the results.
 tier_slurm() {
     cluster_detect "$BERTH_TEST_ROOT/cluster-probe"
     say "Slurm $(slurmd -V | awk '{print $2}'), proctrack/$CLUSTER_PROCTRACK, cgroups: $(cluster_cgroup_version)"
-    tier_files slurm
+    tier_files slurm "${1:-slurm}"
 }
 
 tier_attacks() {
