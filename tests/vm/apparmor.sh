@@ -32,7 +32,7 @@ as_root() { (cd / && env PATH="$BERTH_PREFIX/bin:$PATH" "$@"); }
 # labelled COMMAND…: a container's command line without its command: the label is in force.
 labelled() {
     check_output 'berth-test (enforce)' "$@" cat /proc/self/attr/current
-    check_fails_with 1 'os-release: Permission denied' "$@" cat /etc/os-release
+    check_fails_with 1 "os-release': Permission denied" "$@" cat /etc/os-release
 }
 
 test_it_is_in_force_here() {
