@@ -27,6 +27,15 @@ nothing_left() {
 # Waits for a limited command's folder of one controller: folder_of CONTROLLER
 find_folder() { FOLDER=$(find "$(v1_folder "$1")" -maxdepth 1 -type d -name 'berth-*'); [[ -n $FOLDER ]]; }
 
+# The process in a control group that has become the command.
+command_in() {
+    local pid
+    while read -r pid; do
+        [[ $(cat "/proc/$pid/comm" 2>/dev/null) != sleep ]] || echo "$pid"
+    done <"$1/cgroup.procs"
+}
+command_runs() { [[ -n $(command_in "$FOLDER") ]]; }
+
 test_memory() {
     needs memory
     capture limited --memory 64m "$DEMO" dd if=/dev/zero of=/dev/null bs=200M count=1
@@ -41,13 +50,13 @@ test_what_is_written() {
     needs memory cpu
     limited --memory 64m --cpus 0.5 "$DEMO" sleep 30 &
     until_true 20 find_folder cpu || fail "no control group"
-    until_true 20 test -s "$FOLDER/cgroup.procs"
+    until_true 20 command_runs || fail "no command in $FOLDER"
     check_equal "50000 100000" "$(cat "$FOLDER/cpu.cfs_quota_us" "$FOLDER/cpu.cfs_period_us" | tr '\n' ' ' | sed 's/ $//')"
     find_folder memory
     check_equal 67108864 "$(cat "$FOLDER/memory.limit_in_bytes")"
     # The command is a child of berth, which ends with it.
-    kill "$(head -n 1 "$FOLDER/cgroup.procs")"
-    wait
+    kill "$(command_in "$FOLDER")"
+    wait || true
     nothing_left
 }
 
@@ -58,35 +67,32 @@ test_processes() {
     nothing_left
 }
 
+# The berth that waits for a command.
+keepers() {
+    local pid
+    for pid in $(pgrep -x -U 0 berth); do [[ $(readlink "/proc/$pid/exe") != "$BERTH_PREFIX"/* ]] || echo "$pid"; done
+}
+
 test_the_end_is_the_commands() {
     needs memory
     check_status 7 limited --memory 64m "$DEMO" sh -c 'exit 7'
     check_status 143 as_root sh -c "berth exec --memory 64m $DEMO sh -c 'kill -TERM \$\$'"
     check_status 255 limited --memory 64m "$FILE_TMP/none.sif" true
     limited --memory 64m "$DEMO" sh -c 'trap "exit 9" TERM; echo up; while :; do sleep 0.1; done' >"$FILE_TMP/out" &
-    local berth=$!
+    local started=$! status=0
     until_true 20 grep -q up "$FILE_TMP/out"
-    pkill -TERM -P "$berth" -x berth || kill -TERM "$berth"
-    wait "$berth" && fail "it did not end" || check_equal 9 "$?"
+    kill -TERM "$(keepers)"
+    wait "$started" || status=$?
+    check_equal 9 "$status"
     nothing_left
 }
-
-# The process in a control group that has become the command.
-command_in() {
-    local pid
-    while read -r pid; do
-        [[ $(cat "/proc/$pid/comm" 2>/dev/null) != sleep ]] || echo "$pid"
-    done <"$1/cgroup.procs"
-}
-command_runs() { [[ -n $(command_in "$FOLDER") ]]; }
 
 test_when_berth_is_killed() {
     needs memory
     limited --memory 64m "$DEMO" sleep 60 &
     until_true 20 find_folder memory
-    until_true 20 test -s "$FOLDER/cgroup.procs"
     local command keeper
-    until_true 20 command_runs
+    until_true 20 command_runs || fail "no command in $FOLDER"
     command=$(command_in "$FOLDER")
     keeper=$(awk '/^PPid/ {print $2}' "/proc/$command/status")
     kill -KILL "$keeper"
