@@ -2,9 +2,9 @@
 # User namespaces are switched off, by each of the two settings: steps under Slurm need none, and whoever needs them is told.
 
 setup_file() {
+    NAMESPACES=$(sysctl -n user.max_user_namespaces)
     slurm_up required
     signing_up
-    NAMESPACES=$(sysctl -n user.max_user_namespaces)
 }
 
 teardown_file() {
