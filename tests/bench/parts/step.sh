@@ -26,6 +26,8 @@ step_tasks() {
     command_add "$label, image of the user's (FUSE)" "${srun[@]}" --container="$folder/demo.sif" /bin/busybox true
     command_add "$label, image of root's (kernel)" "${srun[@]}" --container="$BENCH_ROOT/demo.sif" /bin/busybox true
     command_add "$label, folder" "${srun[@]}" --container="$folder/tree" /bin/busybox true
+    [[ $CLUSTER_PROCTRACK != cgroup ]] ||
+        command_add "$label, folder, a limit on memory" "${srun[@]}" --container="$folder/tree" --container-memory=512m /bin/busybox true
     TABLE="-v tasks=$tasks" commands_run "$label, no container" --rounds "$(rounds 20 3)" --warm-up 1 --pause-ms 100
 }
 
