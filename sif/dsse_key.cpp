@@ -115,7 +115,7 @@ bool VerificationKey::verifies(std::string_view message, std::string_view signat
     return good;
 }
 
-Result<Signer> dsse_signer(std::string_view pem, const std::string& name, PassphraseSource passphrase, HashKind hash) {
+Result<Signer> dsse_signer(std::string_view pem, const std::string& name, const PassphraseSource& passphrase, HashKind hash) {
     if (!is_sha2(hash)) return Error{Category::usage, 0, "keys sign with sha256, sha384 or sha512"};
     const Bio bio = bio_of(pem);
     Asking asking{passphrase, name};

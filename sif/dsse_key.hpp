@@ -57,6 +57,6 @@ struct CertificateRequest {
 /// Signs with a PEM private key (PKCS #8 or the traditional forms); the passphrase of an encrypted one is asked for at
 /// once. `hash` must be of the SHA-2 family. Errors as VerificationKey::from_pem().
 [[nodiscard]] Result<Signer> dsse_signer(std::string_view pem, const std::string& name,
-                                         PassphraseSource passphrase = {}, HashKind hash = HashKind::sha256);
+                                         const PassphraseSource& passphrase = {}, HashKind hash = HashKind::sha256);
 
 }  // namespace berth::sif

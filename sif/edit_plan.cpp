@@ -82,7 +82,7 @@ private:
             plan_.table.push_back(planned.descriptor);
         else
             return usage(fmt::format("the image has {} objects, more cannot be added", kMaxDescriptors));
-        plan_.added.push_back(std::move(planned));
+        plan_.added.push_back(planned);
         return {};
     }
 

@@ -32,6 +32,7 @@ gpgme_error_t give_passphrase(void* hook, const char* hint, const char*, int wro
     auto passphrase = source({hint == nullptr ? "" : hint, wrong_before != 0});
     if (!passphrase || passphrase->find('\n') != std::string::npos) return gpgme_error(GPG_ERR_CANCELED);
     passphrase->push_back('\n');
+    // NOLINTNEXTLINE(clang-analyzer-cplusplus.InnerPointer): data() is asked for after the last change
     const bool given = gpgme_io_writen(fd, passphrase->data(), passphrase->size()) == 0;
     ::explicit_bzero(passphrase->data(), passphrase->size());
     return given ? 0 : gpgme_error(GPG_ERR_CANCELED);

@@ -41,7 +41,7 @@ struct KernelVersion {
     unsigned major = 0;
     unsigned minor = 0;
 
-    auto operator<=>(const KernelVersion&) const = default;
+    auto operator<=>(const KernelVersion&) const = default;  // NOLINT(modernize-use-nullptr): a 0 that clang 14 itself puts there
 };
 
 /// When a rule is in the profile at all. What is empty asks for nothing.

@@ -10,7 +10,6 @@ namespace {
 using config::CapabilityAccounts;
 using config::CapabilityGrants;
 using config::RootCapabilities;
-using config::SiteConfig;
 using config::SitePolicy;
 
 /// Collects the steps of one verdict.
