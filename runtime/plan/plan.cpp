@@ -116,10 +116,11 @@ private:
         add(Phase::prepare, mount_image);
         add(Phase::prepare, effect::OpenSources{});
         if (job_.privileged) add(Phase::prepare, namespaces);
-        // Rules about devices are the command's: by now /dev/fuse and the loop device are open.
+        add(Phase::prepare, std::move(layer_));
+        // Rules about devices are the command's: by now /dev/fuse and the loop device are open. The image server runs, and
+        // is limited with it.
         const bool in_slurms = job_.launch == Launch::slurm;
         if (!decision_.limits.empty()) add(in_slurms ? Phase::limit : Phase::prepare, effect::LimitResources{decision_.limits});
-        add(Phase::prepare, std::move(layer_));
         for (auto& effect : mounts_) add(Phase::prepare, std::move(effect));
         add(Phase::prepare, effect::PivotRoot{});
         auto task = task_steps(task_spec(decision_), job_.launch == Launch::slurm);

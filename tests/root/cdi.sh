@@ -77,7 +77,7 @@ test_what_a_device_brings() {
 test_what_is_refused() {
     check_refused 'made-up.org/gpu=7' as_user berth exec --cdi made-up.org/gpu=7 "$DEMO" true
     check_refused 'made-up-hook' as_user berth exec --cdi made-up.org/gpu=hooked "$DEMO" true
-    check_refused 'cdi' as_user berth exec --cdi nonsense "$DEMO" true
+    check_refused "CDI device 'nonsense'" as_user berth exec --cdi nonsense "$DEMO" true
     printf '  - wrong\n' >>"$SPECS/made-up.yaml"
     check_refused 'made-up.yaml' as_user berth exec --cdi made-up.org/gpu=0 "$DEMO" true
     check_status 0 as_user berth exec "$DEMO" true
