@@ -85,9 +85,12 @@ int run_limited(const std::function<int(int reports)>& body) {
     const sigset_t set = passed_on();
     sigset_t callers;
     ::sigprocmask(SIG_BLOCK, &set, &callers);
+    // A caller that ignores it would leave nothing to wait for; the command has it as the caller did.
+    const auto callers_child = ::signal(SIGCHLD, SIG_DFL);
     const UniqueFd signals(::signalfd(-1, &set, SFD_CLOEXEC));
     auto child = sockets && signals ? Child::fork([&] {
         ::sigprocmask(SIG_SETMASK, &callers, nullptr);
+        ::signal(SIGCHLD, callers_child);
         sockets->first.reset();
         return body(sockets->second.get());
     }) : Result<Child>(sockets ? errno_error("signalfd") : sockets.error());

@@ -76,6 +76,7 @@ keepers() {
 test_the_end_is_the_commands() {
     needs memory
     check_status 7 limited --memory 64m "$DEMO" sh -c 'exit 7'
+    check_status 7 as_root env --ignore-signal=CHLD berth exec --memory 64m "$DEMO" sh -c 'exit 7'
     check_status 143 as_root sh -c "berth exec --memory 64m $DEMO sh -c 'kill -TERM \$\$'"
     check_status 255 limited --memory 64m "$FILE_TMP/none.sif" true
     limited --memory 64m "$DEMO" sh -c 'trap "exit 9" TERM; echo up; while :; do sleep 0.1; done' >"$FILE_TMP/out" &
