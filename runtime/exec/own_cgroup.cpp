@@ -103,8 +103,10 @@ void disable_controllers(const std::string& folder) {
 /// Where limits go, while they are made. Without done() everything is removed again.
 class Maker {
 public:
-    Maker(const std::vector<DecidedLimit>& limits, pid_t keeper)
-        : limits_(limits), keeper_(keeper), name_(kPrefix + std::to_string(::getpid())) {}
+    Maker(const std::vector<DecidedLimit>& limits, pid_t keeper, const std::vector<pid_t>& others)
+        : limits_(limits), keeper_(keeper), members_(others), name_(kPrefix + std::to_string(::getpid())) {
+        members_.push_back(::getpid());
+    }
     Maker(const Maker&) = delete;
     Maker& operator=(const Maker&) = delete;
     ~Maker() {
@@ -152,7 +154,7 @@ private:
             for (const char* file : {"cpuset.cpus", "cpuset.mems"})
                 if (const auto above = read_cgroup_file(place.folder, file)) BERTH_CHECK(write_cgroup_file(folder, file, *above));
             BERTH_CHECK(apply(folder, place.controllers, false));
-            BERTH_CHECK(write_cgroup_file(folder, "cgroup.procs", std::to_string(::getpid())));
+            BERTH_CHECK(join(folder));
         }
         return {};
     }
@@ -186,7 +188,7 @@ private:
         const std::string keepers = place->folder + "/" + kPrefix + kKeeper + std::to_string(keeper_);
         BERTH_CHECK(make_folder(keepers));
         BERTH_CHECK(write_cgroup_file(keepers, "cgroup.procs", std::to_string(keeper_)));
-        BERTH_CHECK(write_cgroup_file(keepers, "cgroup.procs", std::to_string(::getpid())));
+        BERTH_CHECK(join(keepers));
         if (auto enabled = enable(place->folder); !enabled) {
             if (enabled.error().number != EBUSY) return enabled;
             return Error{Category::unsupported, EBUSY, place->folder + ": other processes are in this control group, too: " + kNoWay};
@@ -198,7 +200,12 @@ private:
         const std::string folder = above + "/" + name_;
         BERTH_CHECK(make_folder(folder));
         BERTH_CHECK(apply(folder, {}, true));
-        return write_cgroup_file(folder, "cgroup.procs", std::to_string(::getpid()));
+        return join(folder);
+    }
+
+    Status join(const std::string& folder) const {
+        for (const pid_t each : members_) BERTH_CHECK(write_cgroup_file(folder, "cgroup.procs", std::to_string(each)));
+        return {};
     }
 
     /// A scope of the user's systemd, with this process and its keeper in it.
@@ -211,6 +218,7 @@ private:
 
     const std::vector<DecidedLimit>& limits_;
     pid_t keeper_;
+    std::vector<pid_t> members_;
     std::string name_;
     OwnCgroup made_;
     bool done_ = false;
@@ -229,24 +237,21 @@ CgroupFacts own_cgroup_facts() {
     return v1 ? v1_facts(*places) : v2_facts(places->front());
 }
 
-Result<OwnCgroup> make_own_cgroup(const std::vector<DecidedLimit>& limits, pid_t keeper) { return Maker(limits, keeper).make(); }
-
-Status join_own_cgroup(const OwnCgroup& cgroup, pid_t pid) {
-    for (const std::string& folder : cgroup.folders)
-        if (folder.find(std::string("/") + kPrefix + kKeeper) == std::string::npos)
-            BERTH_CHECK(write_cgroup_file(folder, "cgroup.procs", std::to_string(pid)));
-    return {};
+Result<OwnCgroup> make_own_cgroup(const std::vector<DecidedLimit>& limits, pid_t keeper, const std::vector<pid_t>& others) {
+    return Maker(limits, keeper, others).make();
 }
 
 void remove_own_cgroup(const OwnCgroup& cgroup) noexcept {
     const std::string self = std::to_string(::getpid());
     for (const std::string& folder : cgroup.folders) {
         const std::string above = folder.substr(0, folder.rfind('/'));
+        const bool keepers = folder.find(std::string("/") + kPrefix + kKeeper) != std::string::npos;
         const auto inside = read_cgroup_file(folder, "cgroup.procs");
-        // The keeper itself, or who failed to fill it.
-        if (inside && std::ranges::count(split(*inside, '\n'), self) > 0) {
+        // Who removes it, or failed to fill it; and who keeps it.
+        for (const auto& pid : inside ? split(*inside, '\n') : std::vector<std::string>()) {
+            if (pid != self && !keepers) continue;
             disable_controllers(above);
-            static_cast<void>(write_cgroup_file(above, "cgroup.procs", self));
+            static_cast<void>(write_cgroup_file(above, "cgroup.procs", pid));
         }
         ::rmdir(folder.c_str());
         sweep(above);

@@ -24,13 +24,10 @@ struct OwnCgroup {
 };
 
 /// Makes a cgroup with these limits and puts this process into it, beneath the one that it is in (v1, or a delegated
-/// subtree: nothing that limited it before is lost), or beneath "berth" (v2, as root). `keeper` is the process that
-/// removes it later; where it must leave this process's cgroup first, it is moved, too. What was made is removed again
+/// subtree: nothing that limited it before is lost), or beneath "berth" (v2, as root), and `others` with it. `keeper` is the
+/// process that removes it later; where it must leave this process's cgroup first, it is moved, too. What was made is removed again
 /// where not all can be had. Needs root, a folder of the caller's, or a systemd of the caller's and libexec/berth/berth-scope.
-[[nodiscard]] Result<OwnCgroup> make_own_cgroup(const std::vector<DecidedLimit>& limits, pid_t keeper);
-
-/// Puts another process into it, beside this one.
-Status join_own_cgroup(const OwnCgroup& cgroup, pid_t pid);
+[[nodiscard]] Result<OwnCgroup> make_own_cgroup(const std::vector<DecidedLimit>& limits, pid_t keeper, const std::vector<pid_t>& others);
 
 /// Removes it, and what earlier ones left behind. Where processes are left in it, it stays until a later one is removed.
 void remove_own_cgroup(const OwnCgroup& cgroup) noexcept;

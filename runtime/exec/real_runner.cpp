@@ -65,8 +65,10 @@ public:
 private:
     Status apply(const effect::LimitResources& e) {
         if (in_.cgroup == nullptr) return Error{Category::internal, 0, "nobody is there to remove a control group"};
-        BERTH_TRY(*in_.cgroup, make_own_cgroup(e.limits, ::getppid()));
-        return server_ ? join_own_cgroup(*in_.cgroup, server_->process().pid) : Status();
+        std::vector<pid_t> others;
+        if (server_) others.push_back(server_->process().pid);
+        BERTH_TRY(*in_.cgroup, make_own_cgroup(e.limits, ::getppid(), others));
+        return {};
     }
 
     Status apply(const effect::NewNamespaces& e) {
