@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -75,6 +76,8 @@ bool covers(const Rule& wide, const Rule& narrow) {
 
 bool is_everything(const Rule& rule) { return rule.type == 'a' && !rule.major && !rule.minor && rule.access.size() == 3; }
 
+bool is_denial_of_everything(const Rule& rule) { return !rule.allow && is_everything(rule); }
+
 Error not_on_v1(const Rule& rule, const char* why) {
     return Error{Category::unsupported, 0, fmt::format("device rule '{}': {} on cgroup v1: deny everything first and allow what is needed",
                                                        text_of(rule), why)};
@@ -112,16 +115,31 @@ Result<std::vector<std::string>> device_list_after(const std::string& current, c
     return lines;
 }
 
-Status write_device_rules(const std::string& rules, const std::string& folder) {
+Status write_device_rules(const std::vector<DecidedLimit>& limits, const std::string& folder, DeviceList whose) {
     BERTH_TRY(const auto current, read_cgroup_file(folder, "devices.list"));
-    BERTH_TRY(const auto asked, parse_rules(rules, true));
-    const bool takes_parts = std::ranges::none_of(asked, [](const Rule& rule) { return rule.allow || is_everything(rule); });
-    if (current == "a *:* rwm" && takes_parts) {
-        // Where everything is allowed, the list may be one of exceptions.
-        for (const Rule& rule : asked) BERTH_CHECK(write_cgroup_file(folder, "devices.deny", text_of(rule)));
+    const bool exceptions = current == "a *:* rwm";
+    std::string from_nothing, denials;  // rules: those that begin with nothing, and those that take away
+    std::vector<std::string> list = split(current, '\n');
+    for (const DecidedLimit& limit : limits) {
+        if (!is_device_rules(limit)) continue;
+        BERTH_TRY(const auto rules, parse_rules(limit.setting.text, true));
+        const bool begins = std::ranges::any_of(rules, is_denial_of_everything);
+        if (exceptions && begins && whose == DeviceList::slurms)
+            return Error{Category::unsupported, 0,
+                         limit.setting.from + ": on cgroup v1 Slurm's own exceptions cannot be seen, and might be lost: deny single devices"};
+        if (!begins && std::ranges::any_of(rules, [](const Rule& rule) { return !rule.allow; })) denials += limit.setting.text;
+        if (!begins) continue;
+        from_nothing += limit.setting.text;
+        BERTH_TRY(list, device_list_after(fmt::format("{}", fmt::join(list, "\n")), limit.setting.text));
+    }
+    BERTH_TRY(const auto taken, parse_rules(denials, true));
+    if (exceptions && from_nothing.empty()) {
+        // What is allowed again after a denial stays denied: nothing is loosened.
+        for (const Rule& rule : taken)
+            if (!rule.allow) BERTH_CHECK(write_cgroup_file(folder, "devices.deny", text_of(rule)));
         return {};
     }
-    BERTH_TRY(const auto list, device_list_after(current, rules));
+    BERTH_TRY(list, device_list_after(fmt::format("{}", fmt::join(list, "\n")), denials));
     BERTH_CHECK(write_cgroup_file(folder, "devices.deny", "a"));
     for (const std::string& entry : list) BERTH_CHECK(write_cgroup_file(folder, "devices.allow", entry));
     return {};

@@ -11,10 +11,15 @@
 
 namespace berth {
 
-/// v1: what `folder` allows is cut down to what the rules allow, too. Rules that a v1 list cannot express (something is
-/// denied after something else was allowed, or a part of what one entry allows) are Category::unsupported.
-/// Source: Documentation/admin-guide/cgroup-v1/devices.rst. Needs the right to write the cgroup's files, and CAP_SYS_ADMIN.
-[[nodiscard]] Status write_device_rules(const std::string& rules, const std::string& folder);
+/// Who made a v1 cgroup. Where everything is allowed but for some devices, devices.list shows no exceptions: those that Slurm
+/// made must not be lost, and a cgroup of our own has none beside its parent's, which the kernel keeps.
+enum class DeviceList { slurms, own };
+
+/// v1: what `folder` allows is cut down to what the rules of each of the limits allow, too. Rules that a v1 list cannot express
+/// (a part of what one entry allows is denied), and on Slurm's list of exceptions rules that begin with "nothing", are
+/// Category::unsupported. Source: Documentation/admin-guide/cgroup-v1/devices.rst, and the kernel's security/device_cgroup.c.
+/// Needs the right to write the cgroup's files, and CAP_SYS_ADMIN.
+[[nodiscard]] Status write_device_rules(const std::vector<DecidedLimit>& limits, const std::string& folder, DeviceList whose);
 
 /// The whitelist that is left of `current` (a devices.list), one entry a line. Pure; for write_device_rules().
 [[nodiscard]] Result<std::vector<std::string>> device_list_after(const std::string& current, const std::string& rules);

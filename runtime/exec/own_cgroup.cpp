@@ -136,12 +136,13 @@ private:
             if (!unified && std::ranges::count(controllers, setting.controller) == 0) continue;
             if (setting.controller == "memory") made_.memory = folder;
             Status written;
-            if (!is_device_rules(limit)) written = setting.file.empty() ? Status() : write_setting(folder, setting, setting.text);
-            else if (!unified) written = write_device_rules(setting.text, folder);
+            if (!is_device_rules(limit) && !setting.file.empty()) written = write_setting(folder, setting, setting.text);
             if (!written) return std::move(written).error().within(setting.from);
         }
-        const bool devices = std::ranges::any_of(limits_, is_device_rules);
-        return unified && devices ? attach_device_rules(limits_, folder) : Status();
+        if (std::ranges::none_of(limits_, is_device_rules)) return {};
+        if (unified) return attach_device_rules(limits_, folder);
+        const bool here = std::ranges::count(controllers, kDevices) > 0;
+        return here ? write_device_rules(limits_, folder, DeviceList::own) : Status();
     }
 
     Status make_v1(const std::vector<CgroupPlace>& places) {

@@ -122,8 +122,10 @@ Status SlurmLimits::enable_controllers(const std::string& task_folder) {
 
 Status SlurmLimits::tighten(const DecidedLimit& limit, const std::string& folder, bool unified) {
     if (is_device_rules(limit)) {
-        if (unified && std::exchange(devices_done_, true)) return {};
-        return unified ? attach_device_rules(limits_, parent(folder)) : write_device_rules(limit.setting.text, folder);
+        // All of them at once: on v2 for every task, on v1 for this one.
+        const bool first = &limit == &*std::ranges::find_if(limits_, is_device_rules);
+        if (!first || (unified && std::exchange(devices_done_, true))) return {};
+        return unified ? attach_device_rules(limits_, parent(folder)) : write_device_rules(limits_, folder, DeviceList::slurms);
     }
     if (limit.setting.file.empty()) return {};  // it is so anyway
     BERTH_TRY(const auto standing, standing_value(folder, limit.setting));

@@ -129,6 +129,19 @@ test_devices() {
     nothing_left
 }
 
+# The site's denial outlives a list of the caller's, whatever that allows.
+test_devices_of_site_and_caller() {
+    needs devices
+    site_limits '[[devices]]' 'allow = false' 'type = "c"' 'major = 1' 'minor = 5' 'access = "rwm"'
+    printf '[[devices]]\nallow = true\ntype = "a"\naccess = "rwm"\n' >"$LIMITS"
+    check_fails_with 1 'Operation not permitted' limited --apply-cgroups "$LIMITS" "$DEMO" head -c 1 /dev/zero
+    printf '[[devices]]\nallow = false\ntype = "a"\naccess = "rwm"\n' >"$LIMITS"
+    printf '[[devices]]\nallow = true\ntype = "c"\nmajor = 1\nminor = %s\naccess = "rwm"\n' 3 5 >>"$LIMITS"
+    check_fails_with 1 'Operation not permitted' limited --apply-cgroups "$LIMITS" "$DEMO" head -c 1 /dev/zero
+    check_output ok limited --apply-cgroups "$LIMITS" "$DEMO" sh -c 'head -c 1 /dev/null && echo ok'
+    nothing_left
+}
+
 test_a_user_on_version_1() {
     needs memory
     check_refused 'memory: on cgroup v1 only root, and Slurm, can limit' as_user berth exec --memory 64m "$DEMO" true
