@@ -20,6 +20,8 @@ namespace berth {
 namespace {
 
 constexpr std::chrono::seconds kScopeTime{10};
+constexpr useconds_t kPause = 2000;
+constexpr int kTries = 1000;
 constexpr const char* kPrefix = "berth-";
 constexpr const char* kKeeper = "keeper-";
 constexpr const char* kRootsFolder = "/berth";
@@ -92,6 +94,14 @@ void sweep(const std::string& above) {
         if (!name.starts_with(kPrefix) || ::access(("/proc/" + name.substr(name.rfind('-') + 1)).c_str(), F_OK) == 0) continue;
         ::unlinkat(::dirfd(folder.get()), name.c_str(), AT_REMOVEDIR);
     }
+}
+
+bool has_image_server(const std::string& folder) {
+    const auto inside = read_cgroup_file(folder, "cgroup.procs");
+    return inside && std::ranges::any_of(split(*inside, '\n'), [](const std::string& pid) {
+        const auto name = pid.empty() ? Result<std::string>(std::string()) : read_cgroup_file("/proc/" + pid, "comm");
+        return !name || *name == "berth-fuse";  // one that is gone by now may have been it
+    });
 }
 
 /// A folder whose children have controllers takes no process itself.
@@ -254,7 +264,8 @@ void remove_own_cgroup(const OwnCgroup& cgroup) noexcept {
             disable_controllers(above);
             static_cast<void>(write_cgroup_file(above, "cgroup.procs", pid));
         }
-        ::rmdir(folder.c_str());
+        // The image server ends with its mount, which ended with the command a moment ago.
+        for (int tries = 0; ::rmdir(folder.c_str()) != 0 && errno == EBUSY && tries < kTries && has_image_server(folder); ++tries) ::usleep(kPause);
         sweep(above);
         if (above.ends_with(kRootsFolder)) ::rmdir(above.c_str());
     }

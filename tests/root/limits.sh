@@ -34,6 +34,7 @@ command_in() {
         [[ $(cat "/proc/$pid/comm" 2>/dev/null) != sleep ]] || echo "$pid"
     done <"$1/cgroup.procs"
 }
+nobody_is_in() { [[ -z $(cat "$1/cgroup.procs" 2>/dev/null) ]]; }
 command_runs() { [[ -n $(command_in "$FOLDER") ]]; }
 
 test_memory() {
@@ -99,6 +100,7 @@ test_when_berth_is_killed() {
     kill -KILL "$keeper"
     until_true 10 gone "$command" || fail "the command outlives berth"
     wait || true
+    until_true 10 nobody_is_in "$FOLDER" || fail "in $FOLDER: $(cat "$FOLDER/cgroup.procs")"
     # The next one clears it away.
     check_status 0 limited --memory 64m "$DEMO" true
     nothing_left
