@@ -84,6 +84,13 @@ const CgroupPlace* unified_of(const std::vector<CgroupPlace>& places) {
     return found == places.end() ? nullptr : &*found;
 }
 
+/// Whether there is such a process, and not only what its parent has not asked for yet.
+bool runs(const std::string& pid) {
+    const auto stat = read_cgroup_file("/proc/" + pid, "stat");
+    const auto name_ends = stat ? stat->rfind(')') : std::string::npos;
+    return name_ends != std::string::npos && stat->size() > name_ends + 2 && (*stat)[name_ends + 2] != 'Z';
+}
+
 /// Folders of ours that were left behind because their keeper was killed, or processes were in them: their names end in the
 /// pid of a process that is gone. rmdir(2) refuses those that somebody is in.
 void sweep(const std::string& above) {
@@ -91,7 +98,7 @@ void sweep(const std::string& above) {
     if (!folder) return;
     while (const dirent* entry = ::readdir(folder.get())) {
         const std::string name = entry->d_name;
-        if (!name.starts_with(kPrefix) || ::access(("/proc/" + name.substr(name.rfind('-') + 1)).c_str(), F_OK) == 0) continue;
+        if (!name.starts_with(kPrefix) || runs(name.substr(name.rfind('-') + 1))) continue;
         ::unlinkat(::dirfd(folder.get()), name.c_str(), AT_REMOVEDIR);
     }
 }
