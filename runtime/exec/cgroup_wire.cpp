@@ -144,7 +144,7 @@ struct Reader {
     }
     void operator()(std::string& text) {
         text = unpacker.text();
-        good = good && text.size() <= kMaxText && std::ranges::none_of(text, [](char c) { return c == '\n' || c == '\0'; });
+        good = good && text.size() <= kMaxText && std::ranges::none_of(text, [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; });
     }
     template <typename T>
     void operator()(std::optional<T>& value) {

@@ -10,7 +10,7 @@ namespace berth {
 
 void pack(Packer& packer, const CgroupLimits& limits);
 
-/// Nothing where the message does not hold such limits. Its lists are bounded and its texts are single lines; whether a
+/// Nothing where the message does not hold such limits. Its lists are bounded and its texts have no control characters; whether a
 /// value can be meant is not looked at: what writes it to the kernel must.
 [[nodiscard]] std::optional<CgroupLimits> unpack_limits(Unpacker& unpacker);
 

@@ -98,7 +98,16 @@ Result<std::string> read_cgroup_file(const std::string& folder, const std::strin
     return text;
 }
 
+std::vector<std::string> read_cgroup_words(const std::string& folder, const std::string& file) {
+    const auto text = read_cgroup_file(folder, file);
+    auto words = text ? split(*text, ' ') : std::vector<std::string>{};
+    std::erase(words, std::string());
+    return words;
+}
+
 Status write_cgroup_file(const std::string& folder, const std::string& file, std::string_view text) {
+    if (file.empty() || file.front() == '.' || file.find('/') != std::string::npos || text.find('\n') != std::string_view::npos)
+        return Error{Category::internal, EINVAL, "'" + printable(file) + "' and '" + printable(text) + "' are no file of a control group and value"};
     const std::string path = folder + "/" + file;
     BERTH_TRY(const UniqueFd fd, open_at(AT_FDCWD, path, O_WRONLY));
     if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))

@@ -36,7 +36,11 @@ struct CgroupPlace {
 /// The file's text without its last newline.
 [[nodiscard]] Result<std::string> read_cgroup_file(const std::string& folder, const std::string& file);
 
-/// One write(2), as the kernel wants it. Never makes a file.
+/// Its words, for a list such as cgroup.controllers; none where it cannot be read.
+[[nodiscard]] std::vector<std::string> read_cgroup_words(const std::string& folder, const std::string& file);
+
+/// One write(2), as the kernel wants it. Never makes a file. Root writes limits that users name: a `file` that is no name in
+/// the folder, and a text of several lines, are Category::internal.
 [[nodiscard]] Status write_cgroup_file(const std::string& folder, const std::string& file, std::string_view text);
 
 }  // namespace berth

@@ -31,14 +31,6 @@ constexpr const char* kNoWay =
 
 std::string scope_program() { return install_paths().libexec + "/berth-scope"; }
 
-std::vector<std::string> words_of(const std::string& folder, const char* file) {
-    const auto text = read_cgroup_file(folder, file);
-    if (!text) return {};
-    auto all = split(*text, ' ');
-    std::erase(all, std::string());
-    return all;
-}
-
 bool may_write(const std::string& path) { return ::faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) == 0; }
 
 /// A v2 folder in which its user may make others and give them controllers.
@@ -68,12 +60,12 @@ CgroupFacts v2_facts(const CgroupPlace& place) {
     CgroupFacts facts;
     facts.version = CgroupVersion::v2;
     if (::geteuid() == 0) {
-        facts.controllers = words_of(place.mount, "cgroup.controllers");
+        facts.controllers = read_cgroup_words(place.mount, "cgroup.controllers");
         facts.controllers.emplace_back("devices");  // no controller: a program that is attached
     } else if (is_delegated(place.folder)) {
-        facts.controllers = words_of(place.folder, "cgroup.controllers");
+        facts.controllers = read_cgroup_words(place.folder, "cgroup.controllers");
     } else if (const std::string folder = folder_of_users_systemd(place.mount); !folder.empty()) {
-        facts.controllers = words_of(folder, "cgroup.controllers");
+        facts.controllers = read_cgroup_words(folder, "cgroup.controllers");
     }
     if (facts.controllers.empty()) facts.problem = kNoWay;
     return facts;
@@ -113,7 +105,7 @@ bool has_image_server(const std::string& folder) {
 
 /// A folder whose children have controllers takes no process itself.
 void disable_controllers(const std::string& folder) {
-    for (const auto& controller : words_of(folder, "cgroup.subtree_control"))
+    for (const auto& controller : read_cgroup_words(folder, "cgroup.subtree_control"))
         static_cast<void>(write_cgroup_file(folder, "cgroup.subtree_control", "-" + controller));
 }
 

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "runtime/base/log.hpp"
-#include "runtime/base/text.hpp"
 #include "runtime/exec/cgroup_settings.hpp"
 #include "runtime/exec/cgroups.hpp"
 #include "runtime/exec/device_limits.hpp"
@@ -19,18 +18,7 @@ namespace {
 /// Another step that begins or ends at this moment may take a controller away again.
 constexpr int kTries = 8;
 
-std::vector<std::string> words(std::string_view text) {
-    auto all = split(text, ' ');
-    std::erase(all, std::string());
-    return all;
-}
-
 std::string parent(const std::string& folder) { return folder.substr(0, folder.rfind('/')); }
-
-std::vector<std::string> controllers_of(const std::string& folder, const char* file) {
-    const auto text = read_cgroup_file(folder, file);
-    return text ? words(*text) : std::vector<std::string>{};
-}
 
 void add_value(CgroupFacts& facts, const CgroupSetting& setting, const std::string& level, const std::string& folder) {
     if (const auto value = standing_value(folder, setting)) facts.values[setting.file].emplace_back(level, *value);
@@ -56,9 +44,9 @@ CgroupFacts v2_facts(const std::string& step, const std::vector<CgroupSetting>& 
     CgroupFacts facts;
     facts.version = CgroupVersion::v2;
     const std::string job = parent(step), tasks = step + "/user";
-    facts.controllers = controllers_of(tasks, "cgroup.controllers");
+    facts.controllers = read_cgroup_words(tasks, "cgroup.controllers");
     facts.controllers.emplace_back("devices");  // no controller: a program that is attached
-    for (const auto& each : controllers_of(parent(job), "cgroup.controllers"))
+    for (const auto& each : read_cgroup_words(parent(job), "cgroup.controllers"))
         if (std::ranges::count(facts.controllers, each) == 0) facts.dormant.push_back(each);
     for (const CgroupSetting& setting : settings) {
         add_value(facts, setting, "job", job);
@@ -93,7 +81,7 @@ Result<CgroupFacts> slurm_cgroup_facts(pid_t daemon, const std::vector<CgroupSet
 
 Status SlurmLimits::enable_controllers(const std::string& task_folder) {
     std::vector<std::string> wanted;
-    const auto there = controllers_of(task_folder, "cgroup.controllers");
+    const auto there = read_cgroup_words(task_folder, "cgroup.controllers");
     for (const DecidedLimit& limit : limits_)
         if (!is_device_rules(limit) && std::ranges::count(there, limit.setting.controller) == 0 &&
             std::ranges::count(wanted, limit.setting.controller) == 0)

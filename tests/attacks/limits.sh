@@ -22,8 +22,9 @@ needs_cgroups() { [[ $CLUSTER_PROCTRACK == cgroup ]] || skip "Slurm can have no 
 test_raising_ones_own_limit() {
     needs_cgroups
     site_limits '[memory]' 'limit = 67108864'
-    check_output none step "$DEMO" sh -c '
+    check_output 'looked none' step "$DEMO" sh -c '
         for file in $(find /sys/fs/cgroup -path "*/step_*" \( -name "memory.*limit_in_bytes" -o -name "memory.max" -o -name devices.allow -o -name cgroup.procs -o -name tasks \) 2>/dev/null); do
+            [ -n "$looked" ] || { looked=1; printf "looked "; }
             case $file in */memory.*) value=-1 ;; */devices.allow) value=a ;; *) value=$$ ;; esac
             if { echo $value >"$file"; } 2>/dev/null; then echo "wrote $file"; fi
         done

@@ -24,6 +24,16 @@ TEST_CASE("A controller is in the hierarchy that has it, else in version 2") {
     CHECK(find_place({places[0]}, "pids") == nullptr);
 }
 
+TEST_CASE("What is no file of a control group is not written") {
+    for (const char* file : {"", "..", "../memory.max", "hugetlb.x/../memory.max", "/etc/passwd", ".x"}) {
+        const auto status = write_cgroup_file("/nowhere", file, "1");
+        REQUIRE_FALSE(status);
+        CHECK(status.error().category == Category::internal);
+    }
+    CHECK(write_cgroup_file("/nowhere", "memory.max", "1\n2").error().category == Category::internal);
+    CHECK(write_cgroup_file("/nowhere", "memory.max", "1").error().number == ENOENT);
+}
+
 TEST_CASE("This process's own control groups are folders") {
     const auto places = cgroup_places(::getpid());
     REQUIRE(places);
