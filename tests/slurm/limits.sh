@@ -72,7 +72,7 @@ test_what_runs_out_of_memory_is_told_why() {
     ((CAPTURED_STATUS != 0)) || fail "it had 200 MiB"
     check_match "berth: task 0: out of memory: .*more than 100 MiB, which is Slurm's limit of the (job|step)" "$CAPTURED_ERR"
     check_output ok step "$DEMO" --mem=300M --container-memory=64m echo ok
-    check_equal "" "$CAPTURED_ERR"
+    check_no_match berth "$CAPTURED_ERR"  # srun may say that it waits for resources
     check_clean
 }
 
