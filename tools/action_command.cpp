@@ -115,7 +115,7 @@ struct Situation {
 /// Prepares. `cgroup` takes what limits need, also where something fails later.
 Result<Prepared> make_container(const Situation& now, const Considered& considered, UserSide& side, int reports) {
     OwnCgroup cgroup;
-    auto prepared = prepare(considered, now.policy.conf, now.job, side, -1, &cgroup);
+    auto prepared = prepare(considered, now.policy.conf, now.job, side, {&cgroup});
     if (!cgroup.folders.empty()) BERTH_CHECK(report_cgroup(reports, cgroup, considered.decision.limits));
     return prepared;
 }

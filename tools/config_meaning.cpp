@@ -15,7 +15,9 @@
 #include "runtime/base/install_paths.hpp"
 #include "runtime/base/program_output.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/config/cdi_folder.hpp"
 #include "runtime/config/site_keyring.hpp"
+#include "runtime/config/trusted_file.hpp"
 #include "runtime/exec/container.hpp"
 #include "runtime/exec/seccomp_filter.hpp"
 
@@ -89,6 +91,7 @@ public:
         look_at_profile();
         look_at_audit_log();
         look_at_account();
+        look_at_cdi();
         look_at_keyring();
         for (const EclGroup& group : ecl_.groups)
             if (!group.folder.empty() && is_missing(group.folder))
@@ -158,6 +161,15 @@ private:
         const auto account = image_server_account(conf_);
         if (account) return;
         add(true, conf_.image_server_user.origin, without(conf_.image_server_user.origin, account.error().message));
+    }
+
+    /// A specification that cannot be read stops its devices only.
+    void look_at_cdi() {
+        for (const auto& hook : conf_.allow_cdi_hook.value)
+            if (const auto program = config::open_trusted(hook.value); !program) add(true, hook.origin, "allow cdi hook: " + program.error().message);
+        std::vector<std::string> folders;
+        for (const auto& folder : conf_.cdi_spec_dirs.value) folders.push_back(folder.value);
+        for (const auto& broken : config::load_cdi_specs(folders).broken) add(false, conf_.cdi_spec_dirs.origin, "cdi spec dirs: " + broken.error.message);
     }
 
     void look_at_keyring() {

@@ -1,6 +1,7 @@
 #include "runtime/base/io.hpp"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <array>
@@ -79,6 +80,12 @@ Status pwrite_all(int fd, std::span<const std::byte> data, std::uint64_t offset,
         offset += static_cast<std::uint64_t>(n);
     }
     return {};
+}
+
+Result<UniqueFd> memory_file(const std::string& what) {
+    UniqueFd file(::memfd_create("berth", MFD_CLOEXEC));
+    if (!file) return errno_error(what + ": memfd_create");
+    return file;
 }
 
 std::string proc_fd_path(int fd) { return "/proc/self/fd/" + std::to_string(fd); }

@@ -31,6 +31,9 @@ namespace berth {
 /// The same at `offset`, with pwrite(2).
 [[nodiscard]] Status pwrite_all(int fd, std::span<const std::byte> data, std::uint64_t offset, const std::string& what);
 
+/// A file in memory: unlike a pipe, it takes whatever is written before anybody reads. memfd_create(2).
+[[nodiscard]] Result<UniqueFd> memory_file(const std::string& what);
+
 /// "/proc/self/fd/N".
 [[nodiscard]] std::string proc_fd_path(int fd);
 

@@ -1,6 +1,5 @@
 #include "runtime/base/program_output.hpp"
 
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "runtime/base/child.hpp"
@@ -11,13 +10,6 @@ namespace berth {
 namespace {
 
 constexpr std::size_t kMaxOutput = 16U << 20;
-
-/// A file in memory, unlike a pipe, takes whatever is printed before anybody reads.
-Result<UniqueFd> memory_file(const std::string& program) {
-    UniqueFd file(::memfd_create("output", MFD_CLOEXEC));
-    if (!file) return errno_error(program + ": memfd_create");
-    return file;
-}
 
 Result<std::string> contents(const UniqueFd& file, const std::string& program) {
     if (::lseek(file.get(), 0, SEEK_SET) != 0) return errno_error(program + ": lseek");

@@ -84,7 +84,7 @@ constexpr auto kDirectives = std::to_array<Directive>({
 
     {"cdi spec dirs", paths, "/etc/cdi, /var/run/cdi", kAny, in_effect, "Folders of the CDI specifications that `--cdi` looks devices up in.",
      "Berth's own. A later folder outweighs an earlier one. Folders and files must be root's; an empty list: no such devices."},
-    {"allow cdi hook", paths, "", kAny, in_effect, "Programs that CDI specifications may have run as hooks; this release runs none yet, and refuses the devices that need one.",
+    {"allow cdi hook", paths, "", kAny, in_effect, "Programs that CDI specifications may have run as hooks before a container begins; they run as the caller, without capabilities. A device that needs another is refused.",
      "Berth's own. What NVIDIA's own hooks do, Berth does without running them."},
 
     // Which images run

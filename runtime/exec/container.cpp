@@ -1,5 +1,6 @@
 #include "runtime/exec/container.hpp"
 
+#include <fmt/format.h>
 #include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
@@ -11,6 +12,7 @@
 #include <set>
 
 #include "runtime/base/text.hpp"
+#include "runtime/config/trusted_file.hpp"
 #include "runtime/exec/audit_log.hpp"
 #include "runtime/exec/gpu_cache.hpp"
 #include "runtime/exec/gpu_files.hpp"
@@ -226,6 +228,13 @@ Result<LimitInputs> limit_inputs(const Request& request, const config::SitePolic
     return inputs;
 }
 
+/// What the site allows to run must be root's alone, up to the file.
+Status check_hooks(const Decision& decision) {
+    for (const config::CdiHook& hook : decision.cdi.hooks)
+        if (auto program = config::open_trusted(hook.path); !program) return std::move(program).error().within("hook of a CDI device");
+    return {};
+}
+
 /// Decides and plans. `considered` has what was found out before a failure.
 Status consider(const Request& request, const config::SitePolicy& policy, const JobContext& job, UserSide& side, Considered& considered) {
     BERTH_TRY(considered.image, side.open_image(request.image));
@@ -236,6 +245,7 @@ Status consider(const Request& request, const config::SitePolicy& policy, const 
     BERTH_TRY(const auto limits, limit_inputs(request, policy, job, side));
     considered.decision = decide(request, policy, names, job, considered.image.info, limits);
     if (!considered.decision.refusal) { BERTH_TRY(considered.filters, compile_filters(considered.decision, policy, side)); }
+    BERTH_CHECK(check_hooks(considered.decision));
     HostFacts host;
     if (considered.decision.devices == Devices::host) { BERTH_TRY(host.devices, side.usable_devices()); }
     considered.plan = make_plan(considered.decision, considered.image.info, job, host);
@@ -259,12 +269,15 @@ Result<Considered> consider(const Request& request, const config::SitePolicy& po
 }
 
 Result<Prepared> prepare(const Considered& considered, const config::SiteConfig& site, const JobContext& job, UserSide& side,
-                         int prepared_namespace, OwnCgroup* cgroup) {
+                         const LauncherParts& launcher) {
+    const Identity identity{job.uid, job.gid, job.groups};
+    HookCaller hook_caller{job.privileged ? std::optional(identity) : std::nullopt, launcher.devices,
+                           job.launch == Launch::slurm ? fmt::format("{}.{}", job.job, job.step) : std::to_string(::getpid())};
     RunnerInputs inputs{side, job.privileged, considered.image.fd.get(), considered.image.info,
-                        caller_entries(considered.decision, job), std::nullopt, cgroup, prepared_namespace,
+                        caller_entries(considered.decision, job), std::nullopt, std::move(hook_caller), launcher.cgroup, launcher.prepared_namespace,
                         considered.decision.device_glibc.has_value()};
     if (considered.decision.driver == Driver::fuse) { BERTH_TRY(inputs.server, image_server_account(site)); }
-    if (job.privileged && job.uid != 0) BERTH_CHECK(look_beneath_as({job.uid, job.gid, job.groups}));
+    if (job.privileged && job.uid != 0) BERTH_CHECK(look_beneath_as(identity));
     // Modes of what is made must not depend on the caller's umask, which the command gets back.
     const mode_t callers = ::umask(0022);
     RealRunner runner(std::move(inputs));

@@ -48,11 +48,17 @@ struct Prepared {
     std::vector<std::string> warnings;      ///< for the user: what will not work
 };
 
-/// Carries out the prepare phase in this process, which is inside the container's mount namespace afterwards (or, with
-/// `prepared_namespace`, has filled that one). `cgroup` (command line only) takes the control group that limits need; it is the
-/// caller's to remove, also after a failure. On failure nothing is left but what ends with this process.
+/// What only one of the two launchers has: the command line, or a step's helper.
+struct LauncherParts {
+    OwnCgroup* cgroup = nullptr;           ///< the command line's: takes the control group that limits need; the caller's to remove, also after a failure
+    int prepared_namespace = -1;           ///< a step's: is filled; borrowed
+    const StepDevices* devices = nullptr;  ///< a step's
+};
+
+/// Carries out the prepare phase in this process, which is inside the container's mount namespace afterwards. On failure
+/// nothing is left but what ends with this process.
 [[nodiscard]] Result<Prepared> prepare(const Considered& considered, const config::SiteConfig& site, const JobContext& job,
-                                       UserSide& side, int prepared_namespace, OwnCgroup* cgroup = nullptr);
+                                       UserSide& side, const LauncherParts& launcher);
 
 /// The file name in a container's informational variables, and the home that HOME gets.
 [[nodiscard]] ContainerFacts container_facts(const Considered& considered, const JobContext& job);

@@ -293,6 +293,8 @@ private:
         return {};
     }
 
+    Status apply(const effect::RunHook& e) { return run_hook(e, in_.hook_caller, root_.get()); }
+
     Status apply(const effect::PivotRoot&) {
         // pivot_root(2) with both arguments ".": the old root ends up on top of the new one, with the image and the
         // layer on top of it in turn. They are detached from the top: layer, image, and the host with all its mounts.

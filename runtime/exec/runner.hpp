@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/exec/hook.hpp"
 #include "runtime/exec/image_drivers.hpp"
 #include "runtime/exec/own_cgroup.hpp"
 #include "runtime/exec/user_side.hpp"
@@ -52,6 +53,7 @@ struct RunnerInputs {
     ImageInfo image;
     CallerEntries caller;
     std::optional<std::pair<uid_t, gid_t>> server;   ///< the image server's user, where root starts it
+    HookCaller hook_caller;                          ///< whom RunHook runs programs as
     OwnCgroup* cgroup = nullptr;                     ///< what LimitResources makes; nothing under Slurm
     int prepared_namespace = -1;                     ///< borrowed; join this mount namespace instead of making one
     bool asks_glibc = false;                         ///< find out which glibc the image has

@@ -62,7 +62,7 @@ Result<StepOutcome> outcome_of(const StepRequest& step, const StepPlace& place, 
     outcome.filters = considered.filters;
     outcome.limits = considered.decision.limits;
     keep_record(step, considered);  // before this process moves to where the container is
-    BERTH_TRY(auto prepared, prepare(considered, policy.conf, job, *side, prepared_namespace));
+    BERTH_TRY(auto prepared, prepare(considered, policy.conf, job, *side, {nullptr, prepared_namespace, &devices}));
     outcome.warnings.insert(outcome.warnings.end(), prepared.warnings.begin(), prepared.warnings.end());
     for (const auto& entry : policy.conf.option_default.value) outcome.option_defaults.push_back(entry.value);
     outcome.facts = container_facts(considered, job);

@@ -51,6 +51,9 @@ struct Describer {
         return e.terminals ? text + ", with terminals of its own" : text;
     }
     std::string operator()(const effect::MakeFolder& e) const { return "make sure that " + printable(e.path) + " exists"; }
+    std::string operator()(const effect::RunHook& e) const {
+        return fmt::format("run the hook {} ({}) as the caller, for at most {} s", printable(e.hook.path), e.hook.name, e.limit.count());
+    }
     std::string operator()(const effect::PivotRoot&) const { return "make it the root and detach the host's"; }
     std::string operator()(const effect::EnterNamespaces&) const { return "enter the mount namespace, copied for this task"; }
     std::string operator()(const effect::DropBoundingSet& e) const {
@@ -95,6 +98,7 @@ struct Namer {
     const char* operator()(const effect::MountTmpfs&) const { return "MountTmpfs"; }
     const char* operator()(const effect::MakeDevices&) const { return "MakeDevices"; }
     const char* operator()(const effect::MakeFolder&) const { return "MakeFolder"; }
+    const char* operator()(const effect::RunHook&) const { return "RunHook"; }
     const char* operator()(const effect::PivotRoot&) const { return "PivotRoot"; }
     const char* operator()(const effect::EnterNamespaces&) const { return "EnterNamespaces"; }
     const char* operator()(const effect::DropBoundingSet&) const { return "DropBoundingSet"; }

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -119,6 +120,12 @@ struct MakeFolder {
     std::string path;
     bool operator==(const MakeFolder&) const = default;
 };
+/// A program of the site's, as a CDI specification wants it run, as the caller and without powers. What it answers decides.
+struct RunHook {
+    config::CdiHook hook;
+    std::chrono::seconds limit{};
+    bool operator==(const RunHook&) const = default;
+};
 /// The container's root becomes the namespace's root and the host's is detached.
 struct PivotRoot {
     bool operator==(const PivotRoot&) const = default;
@@ -178,7 +185,7 @@ struct CloseDescriptors {
 using Effect =
     std::variant<effect::LimitResources, effect::OpenSources, effect::NewNamespaces, effect::StartImageServer, effect::MountImage,
                  effect::LayerMountPoints, effect::Bind, effect::MountTmpfs, effect::MakeDevices, effect::MakeFolder,
-                 effect::PivotRoot, effect::EnterNamespaces, effect::DropBoundingSet, effect::DropCapabilities,
+                 effect::RunHook, effect::PivotRoot, effect::EnterNamespaces, effect::DropBoundingSet, effect::DropCapabilities,
                  effect::NoNewPrivileges, effect::BecomeIdentity, effect::OpenLabel, effect::SetLabel, effect::InstallFilters,
                  effect::ChangeDirectory, effect::CloseDescriptors>;
 

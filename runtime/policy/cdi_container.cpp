@@ -31,6 +31,7 @@ public:
         add_links();
         made_.variables = std::move(edits_.env);
         made_.library_folders = std::move(edits_.library_folders);
+        made_.hooks = std::move(edits_.hooks);
         return std::move(made_);
     }
 

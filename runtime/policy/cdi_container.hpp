@@ -31,6 +31,7 @@ struct CdiContainer {
     std::vector<CdiBind> binds;  ///< in the order in which they are mounted; all must be there
     std::vector<std::pair<std::string, std::string>> variables;
     std::vector<std::string> library_folders;
+    std::vector<config::CdiHook> hooks;  ///< as CdiEdits has them
     std::vector<Ruling> rulings;        ///< those of the edits, and what was left out
     std::vector<std::string> warnings;  ///< likewise
 };
@@ -38,7 +39,6 @@ struct CdiContainer {
 /// Touches nothing. Nodes that the step may not open are left out, each with a warning. In library folders a library is
 /// also bound under the name that programs load it by, as ldconfig(8) would link it; a symbolic link to something that is
 /// bound is a bind of the same file. A link to anything else is left out.
-/// Edits with hooks or groups need more than this: see CdiEdits.
 [[nodiscard]] CdiContainer cdi_container(CdiEdits edits, const CdiHost& host);
 
 }  // namespace berth

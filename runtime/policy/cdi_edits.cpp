@@ -26,6 +26,8 @@ constexpr std::size_t kMostNamed = 16;  // of devices, in one message
 constexpr std::array<std::string_view, 10> kHeldOptions = {"bind",   "rbind",    "nosuid", "nodev",  "private",
                                                            "rprivate", "slave", "rslave", "exec", "defaults"};
 constexpr std::array<std::string_view, 3> kBindTypes = {"", "none", "bind"};
+/// Hooks that run before the container begins, in this order.
+constexpr std::array<std::string_view, 3> kHookTimes = {"prestart", "createRuntime", "createContainer"};
 
 /// Puts `value` where one with the same key stands, or at the end.
 template <typename T, typename Key>
@@ -118,6 +120,7 @@ public:
         // As the reference implementation does: what lies higher is mounted first.
         const auto depth = [](const CdiBind& bind) { return std::ranges::count(bind.destination, '/'); };
         std::ranges::stable_sort(edits_.mounts, {}, depth);
+        std::ranges::stable_sort(edits_.hooks, {}, [](const CdiHook& hook) { return std::ranges::find(kHookTimes, hook.name); });
         for (const config::BrokenCdiFile& broken : specs_.broken)
             edits_.warnings.push_back("left out, and not needed here: " + broken.error.message);
         return std::move(edits_);
@@ -182,7 +185,7 @@ private:
 
     Status apply(const CdiHook& hook) {
         const auto meaning = meaning_of(hook);
-        if (const auto* program = std::get_if<cdi_hook::Program>(&meaning)) return apply_program(hook, *program);
+        if (std::holds_alternative<cdi_hook::Program>(meaning)) return apply_program(hook);
         std::string outcome;
         if (const auto* links = std::get_if<cdi_hook::Links>(&meaning)) {
             for (const CdiLink& link : links->links) replace_or_add(edits_.links, link, &CdiLink::path);
@@ -190,25 +193,23 @@ private:
         } else if (const auto* libraries = std::get_if<cdi_hook::LibraryFolders>(&meaning)) {
             for (const std::string& folder : libraries->folders) add_once(edits_.library_folders, folder);
             outcome = fmt::format("done by Berth: {} folders in LD_LIBRARY_PATH", libraries->folders.size());
-        } else if (const auto* holds = std::get_if<cdi_hook::Holds>(&meaning)) {
-            outcome = "not run: " + holds->why;
+        } else if (const auto* unneeded = std::get_if<cdi_hook::NotNeeded>(&meaning)) {
+            outcome = "not run: " + unneeded->why;
         }
         rule("hook " + name_of(hook), std::move(outcome));
         return {};
     }
 
-    Status apply_program(const CdiHook& hook, const cdi_hook::Program& program) {
+    Status apply_program(const CdiHook& hook) {
         const std::string path = printable(hook.path, 256);
+        const std::string what = fmt::format("the hook {} ({})", name_of(hook), hook.name);
+        if (std::ranges::find(kHookTimes, hook.name) == kHookTimes.end())
+            return refusal(what + ": only hooks that run before the container begins are run: prestart, createRuntime and createContainer");
         const auto allowed = std::ranges::find(allowed_hooks_, hook.path, &config::Setting<std::string>::value);
-        if (allowed != allowed_hooks_.end()) {
-            edits_.hooks.push_back(hook);
-            edits_.rulings.push_back({"hook " + name_of(hook), "run", fmt::format("{}: allow cdi hook = {}", allowed->origin.to_string(), path)});
-            return {};
-        }
-        if (!program.optional)
-            return refusal(fmt::format("this node does not allow the hook {} ({}); in berth.conf, allow cdi hook = {} does", name_of(hook),
-                                       hook.name, path), Category::denied);
-        rule("hook " + name_of(hook), "left out: allow cdi hook does not name " + path);
+        if (allowed == allowed_hooks_.end())
+            return refusal(fmt::format("this node does not allow {}; in berth.conf, allow cdi hook = {} does", what, path), Category::denied);
+        edits_.hooks.push_back(hook);
+        edits_.rulings.push_back({"hook " + name_of(hook), "run as the caller", fmt::format("{}: allow cdi hook = {}", allowed->origin.to_string(), path)});
         return {};
     }
 

@@ -34,8 +34,8 @@ struct CdiEdits {
     std::vector<CdiLink> links;                            ///< no path twice
     std::vector<std::string> library_folders;              ///< in the container: for LD_LIBRARY_PATH
     std::vector<gid_t> additional_gids;
-    /// Programs that the site allows, in order; all others were refused or left out. Who runs one as root opens it by
-    /// open_trusted() first: here only its path was looked at.
+    /// Programs that the site allows, in the order in which they run. Whoever runs one opens it by open_trusted() first: here
+    /// only its path was looked at.
     std::vector<config::CdiHook> hooks;
     std::vector<Ruling> rulings;         ///< each names the file
     std::vector<std::string> warnings;   ///< files that could not be read, and were not needed

@@ -109,7 +109,7 @@ std::optional<CdiHookMeaning> folder_modes(const Command& command) {
         const auto path = clean_path(flag.value);
         if (!path || *path == "/dev" || !is_beneath(*path, "/dev")) return std::nullopt;
     }
-    return cdi_hook::Holds{"folders of devices keep the host's modes"};
+    return cdi_hook::NotNeeded{"folders of devices keep the host's modes"};
 }
 
 std::optional<CdiHookMeaning> nvidia_meaning(const Command& command) {
@@ -117,8 +117,9 @@ std::optional<CdiHookMeaning> nvidia_meaning(const Command& command) {
     if (command.name == "update-ldcache") return library_folders(command);
     if (command.name == "chmod") return folder_modes(command);
     if (command.name == "disable-device-node-modification" && command.arguments.empty())
-        return cdi_hook::Holds{"users make no device nodes in a container"};
-    if (command.name == "enable-cuda-compat" || command.name == "update-application-profile") return cdi_hook::Program{true};
+        return cdi_hook::NotNeeded{"users make no device nodes in a container"};
+    if (command.name == "enable-cuda-compat" || command.name == "update-application-profile")
+        return cdi_hook::NotNeeded{"it would change files of the image"};
     return std::nullopt;
 }
 
@@ -127,7 +128,7 @@ std::optional<CdiHookMeaning> nvidia_meaning(const Command& command) {
 CdiHookMeaning meaning_of(const CdiHook& hook) {
     if (const auto command = nvidias(hook))
         if (auto meaning = nvidia_meaning(*command)) return std::move(*meaning);
-    return cdi_hook::Program{false};
+    return cdi_hook::Program{};
 }
 
 std::string name_of(const CdiHook& hook) {

@@ -28,18 +28,16 @@ struct Links {
 struct LibraryFolders {
     std::vector<std::string> folders;
 };
-/// What it wants is so without it.
-struct Holds {
+/// What it wants is so without it, or a container without its work is still what was asked for.
+struct NotNeeded {
     std::string why;
 };
-/// A program would have to run. `optional`: a container without its work is still what was asked for.
-struct Program {
-    bool optional = false;
-};
+/// A program has to run.
+struct Program {};
 
 }  // namespace cdi_hook
 
-using CdiHookMeaning = std::variant<cdi_hook::Links, cdi_hook::LibraryFolders, cdi_hook::Holds, cdi_hook::Program>;
+using CdiHookMeaning = std::variant<cdi_hook::Links, cdi_hook::LibraryFolders, cdi_hook::NotNeeded, cdi_hook::Program>;
 
 /// Touches nothing. A hook of NVIDIA's is known by its program's name and its arguments; with arguments that are not
 /// understood it is a Program as any other.

@@ -85,7 +85,7 @@ Decision decide(const Request& request, const SitePolicy& policy, const SiteName
     judge_mounts(judge, decision, request, site, names, job);
     judge_confinement(judge, decision, request, policy, job);
     judge_gpus(judge, decision, request, site, names, job);
-    judge_cdi(judge, decision, request, site, names);
+    judge_cdi(judge, decision, request, site, names, job);
     judge_limits(judge, decision, site, limits);
     if (!job.batch_script.empty()) {
         // Slurm's own copy of the script, which must be where Slurm says it is.

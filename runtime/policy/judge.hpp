@@ -56,7 +56,8 @@ void judge_confinement(Judge& judge, Decision& decision, const Request& request,
                        const JobContext& job);
 
 /// Devices by CDI.
-void judge_cdi(Judge& judge, Decision& decision, const Request& request, const config::SiteConfig& site, const SiteNames& names);
+void judge_cdi(Judge& judge, Decision& decision, const Request& request, const config::SiteConfig& site, const SiteNames& names,
+               const JobContext& job);
 
 /// Limits of control groups.
 void judge_limits(Judge& judge, Decision& decision, const config::SiteConfig& site, const LimitInputs& limits);

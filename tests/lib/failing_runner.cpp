@@ -73,7 +73,7 @@ Result<Status> prepare_until(const Setting& setting, std::size_t fail_at, std::s
     std::fflush(stdout);
 
     RunnerInputs inputs{*side,  job.privileged, considered.image.fd.get(), considered.image.info, {},
-                        server, nullptr, prepared.get()};
+                        server, {}, nullptr, prepared.get()};
     inputs.caller.uid = job.uid;
     std::size_t left = fail_at;
     step.clear();

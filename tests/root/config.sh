@@ -163,3 +163,19 @@ test_the_cache_and_the_account() {
     set_to 'image server user' nobody-by-this-name
     says "${WHERE}image server user = nobody-by-this-name: there is no such user"
 }
+
+test_hooks_and_specifications() {
+    set_to 'allow cdi hook' /no/such/hook
+    says "${WHERE}allow cdi hook: /no/such/hook"
+    printf '#!/bin/sh\n' >"$APPS/hook"
+    chmod 0777 "$APPS/hook"
+    set_to 'allow cdi hook' "$APPS/hook"
+    says "${WHERE}allow cdi hook: .*others than root"
+    chmod 0755 "$APPS/hook"
+    set_to 'cdi spec dirs' "$APPS"
+    echo nonsense >"$APPS/made-up.yaml"
+    notes "${WHERE}note: cdi spec dirs: $APPS/made-up.yaml"
+    rm "$APPS/made-up.yaml"
+    check_status 0 config_check
+    check_no_match note "$CAPTURED_OUT"
+}

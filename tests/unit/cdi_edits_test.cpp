@@ -108,7 +108,7 @@ TEST_CASE("CDI edits: a GPU as nvidia-ctk describes it") {
     CHECK(outcome(one, "CDI device nvidia.com/gpu=1") == "given [/etc/cdi/nvidia.yaml]");
     CHECK(outcome(one, "hook nvidia-cdi-hook chmod") == "not run: folders of devices keep the host's modes [/etc/cdi/nvidia.yaml]");
     CHECK(outcome(one, "hook nvidia-cdi-hook enable-cuda-compat") ==
-          "left out: allow cdi hook does not name /usr/bin/nvidia-cdi-hook [/etc/cdi/nvidia.yaml]");
+          "not run: it would change files of the image [/etc/cdi/nvidia.yaml]");
 
     const CdiEdits all = good(files, {"nvidia.com/gpu=all"});
     CHECK(all.nodes.size() == 10);
@@ -118,13 +118,10 @@ TEST_CASE("CDI edits: a GPU as nvidia-ctk describes it") {
     CHECK(good(files, {"nvidia.com/gpu=0", "nvidia.com/gpu=1"}).mounts == all.mounts);
     CHECK(paths(good(files, {"amd.com/gpu=0", "nvidia.com/gpu=0"})).front() == "/dev/kfd");
 
-    const Allowed allowed = {{"/opt/x", {"berth.conf", 3}}, {"/usr/bin/nvidia-cdi-hook", {"berth.conf", 4}}};
-    const CdiEdits hooked = good(files, {"nvidia.com/gpu=0"}, allowed);
-    REQUIRE(hooked.hooks.size() == 2);
-    CHECK(hooked.hooks[0].arguments[1] == "enable-cuda-compat");
-    CHECK(hooked.hooks[1].arguments[1] == "update-application-profile");
-    CHECK(outcome(hooked, "hook nvidia-cdi-hook enable-cuda-compat") == "run [berth.conf:4: allow cdi hook = /usr/bin/nvidia-cdi-hook]");
-    CHECK(hooked.links.size() == 4);  // what Berth does itself is not run
+    // What Berth does itself, or does without, is not run either way.
+    const CdiEdits allowed = good(files, {"nvidia.com/gpu=0"}, {{"/usr/bin/nvidia-cdi-hook", {"berth.conf", 4}}});
+    CHECK(allowed.hooks.empty());
+    CHECK(allowed.links.size() == 4);
 
     const CdiEdits mig = good({{"/etc/cdi/mig.json", sample("mig.json")}}, {"nvidia.com/gpu=0:1"});
     CHECK(mig.library_folders == Texts{"/usr/lib64"});
@@ -253,5 +250,21 @@ TEST_CASE("CDI hooks: those that Berth does itself, and none that only resemble 
         CHECK((allowed.links.empty() && allowed.library_folders.empty()));
     }
     // After the command has begun, a link would come too late.
-    CHECK(refusal({{"f", with_edits(hook_of(kHook, R"("x", "create-symlinks", "--link=a::/b")", "poststart"))}}, {"v.x/c=a"}).category == Category::denied);
+    const Error late = refusal({{"f", with_edits(hook_of(kHook, R"("x", "create-symlinks", "--link=a::/b")", "poststart"))}}, {"v.x/c=a"}, {{kHook, {"conf", 1}}});
+    CHECK(late.category == Category::unsupported);
+    CHECK_THAT(late.message, Contains("prestart, createRuntime and createContainer"));
+}
+
+TEST_CASE("CDI hooks: what the site allows runs in the order of its time") {
+    const Allowed allowed = {{"/opt/x", {"berth.conf", 3}}};
+    const auto hook = [](const std::string& time) { return R"({"hookName": ")" + time + R"(", "path": "/opt/x", "args": ["x", ")" + time + R"("], "env": ["A=1"], "timeout": 3})"; };
+    const std::string text = with_edits(R"("hooks": [)" + hook("createContainer") + "," + hook("createRuntime") + "," + hook("prestart") + "," + hook("createRuntime") + "]");
+    const CdiEdits edits = good({{"f", text}}, {"v.x/c=a"}, allowed);
+    Texts times;
+    for (const CdiHook& each : edits.hooks) times.push_back(each.name);
+    CHECK(times == Texts{"prestart", "createRuntime", "createRuntime", "createContainer"});
+    CHECK(edits.hooks[0] == CdiHook{"prestart", "/opt/x", {"x", "prestart"}, {"A=1"}, 3});
+    CHECK(outcome(edits, "hook /opt/x") == "run as the caller [berth.conf:3: allow cdi hook = /opt/x]");
+    for (const char* const later : {"startContainer", "poststart", "poststop"})
+        CHECK(refusal({{"f", with_edits("\"hooks\": [" + hook(later) + "]")}}, {"v.x/c=a"}, allowed).category == Category::unsupported);
 }

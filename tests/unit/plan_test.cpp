@@ -254,6 +254,19 @@ TEST_CASE("plan: what belongs to a GPU, beneath what the user binds") {
     CHECK(plan.sources[binds[static_cast<std::size_t>(library)].source] == SourceSpec{"/usr/lib/libcuda.so.5", false});
 }
 
+TEST_CASE("plan: hooks run when all is mounted, and for half a minute at most") {
+    Situation now;
+    Decision decision = now.decide();
+    decision.cdi.hooks = {{"prestart", "/opt/a", {}, {}, std::nullopt}, {"createContainer", "/opt/b", {}, {}, 3}, {"createContainer", "/opt/c", {}, {}, 4000000000U}};
+    const Plan plan = make_plan(decision, now.image, now.job, {});
+    const auto hooks = effects_of<RunHook>(plan);
+    REQUIRE(hooks.size() == 3);
+    CHECK(hooks[0] == RunHook{decision.cdi.hooks[0], std::chrono::seconds(10)});
+    CHECK(hooks[1].limit == std::chrono::seconds(3));
+    CHECK(hooks[2].limit == std::chrono::seconds(30));
+    CHECK_THAT(names_of(plan), Catch::Matchers::Contains("Bind RunHook RunHook RunHook PivotRoot"));
+}
+
 TEST_CASE("plan: fresh folders, and where the command starts") {
     Situation now;
     now.job.uid = 1000;
