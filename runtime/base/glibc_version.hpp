@@ -13,7 +13,7 @@ struct GlibcVersion {
     unsigned major = 0;
     unsigned minor = 0;
     unsigned patch = 0;
-    auto operator<=>(const GlibcVersion&) const = default;
+    auto operator<=>(const GlibcVersion&) const = default;  // NOLINT(modernize-use-nullptr): a 0 that clang 14 itself puts there
 };
 
 /// "2.34", "2.2.5".

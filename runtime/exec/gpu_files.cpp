@@ -175,7 +175,7 @@ Result<config::GpuList> list_of_nvidia(const std::string& output, const std::str
 
 std::string gpu_driver(config::GpuStack stack) {
     if (stack == config::GpuStack::nvidia) {
-        const std::string version = first_line_of("/proc/driver/nvidia/version");
+        std::string version = first_line_of("/proc/driver/nvidia/version");
         if (!version.empty()) return version;
         return first_line_of("/sys/module/nvidia/version");
     }

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 
 #include "runtime/base/child.hpp"
 #include "runtime/base/install_paths.hpp"
@@ -112,8 +113,8 @@ void disable_controllers(const std::string& folder) {
 /// Where limits go, while they are made. Without done() everything is removed again.
 class Maker {
 public:
-    Maker(const std::vector<DecidedLimit>& limits, pid_t keeper, const std::vector<pid_t>& others)
-        : limits_(limits), keeper_(keeper), members_(others), name_(kPrefix + std::to_string(::getpid())) {
+    Maker(const std::vector<DecidedLimit>& limits, pid_t keeper, std::vector<pid_t> others)
+        : limits_(limits), keeper_(keeper), members_(std::move(others)), name_(kPrefix + std::to_string(::getpid())) {
         members_.push_back(::getpid());
     }
     Maker(const Maker&) = delete;

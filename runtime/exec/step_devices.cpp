@@ -59,8 +59,9 @@ StepDevices::~StepDevices() {
 void StepDevices::remove_remains(pid_t daemon) noexcept {
     const auto places = cgroup_places(daemon);
     const CgroupPlace* const cgroup = places ? find_place(*places, "devices") : nullptr;
+    if (cgroup == nullptr || !cgroup->unified) return;
     const std::string folder = device_folder(cgroup);
-    if (!folder.empty() && cgroup->unified) ::rmdir((folder + "/" + kOwn).c_str());
+    if (!folder.empty()) ::rmdir((folder + "/" + kOwn).c_str());
 }
 
 Status StepDevices::join() const {
