@@ -112,8 +112,4 @@ Result<SiteConfig> parse(std::string_view text, const std::string& file) {
     return std::move(reading.config);
 }
 
-std::vector<Problem> check(std::string_view text, const std::string& file) {
-    return read(text, file).problems;
-}
-
 }  // namespace berth::config

@@ -175,7 +175,7 @@ struct JobFacts {
 struct Reading {
     SiteFile file;
     SiteConfig config;  ///< where no section holds
-    std::vector<Problem> problems;
+    std::vector<Problem> problems;  ///< all of them, in the order of the lines
 };
 
 /// At most this many problems of one file are reported; the last one then says that reading stopped.
@@ -192,9 +192,6 @@ inline constexpr std::size_t kMaxFileSize = std::size_t{1} << 20;
 
 /// The configuration where no section holds, or the first problem as Category::config.
 [[nodiscard]] Result<SiteConfig> parse(std::string_view text, const std::string& file);
-
-/// Every problem of the text, in the order of its lines.
-[[nodiscard]] std::vector<Problem> check(std::string_view text, const std::string& file);
 
 /// Opens by open_trusted() (root-owned, not writable by others, the folders above it likewise), reads and parses.
 /// Needs no privilege. Every failure, a missing file too, is Category::config and names the path and the remedy.

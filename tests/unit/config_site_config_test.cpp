@@ -76,7 +76,7 @@ TEST_CASE("config: every directive takes the values of its type, and those alone
         const Samples tried = samples(directive);
         for (const std::string& value : tried.good) {
             INFO(directive.name << " = " << value);
-            const auto problems = check(line_of(directive, value), kFile);
+            const auto problems = read(line_of(directive, value), kFile).problems;
             if (!is_refused(directive, value)) {
                 CHECK(problems.empty());
                 continue;
@@ -87,7 +87,7 @@ TEST_CASE("config: every directive takes the values of its type, and those alone
         }
         for (const std::string& value : tried.bad) {
             INFO(directive.name << " = " << value);
-            const auto problems = check(line_of(directive, value), kFile);
+            const auto problems = read(line_of(directive, value), kFile).problems;
             REQUIRE(problems.size() == 1);
             CHECK_THAT(problems[0].to_string(), Contains(kFile + ":2: " + std::string(directive.name)));
             CHECK_THAT(problems[0].message, Contains("; allowed: " + directive.allowed()));
@@ -99,8 +99,8 @@ TEST_CASE("config: every directive is accepted at its default, and lists alone m
     for (const Directive& directive : directives()) {
         INFO(directive.name);
         const std::string line = std::string(directive.name) + " = " + std::string(directive.default_value) + "\n";
-        CHECK(check(line, kFile).empty());
-        const auto twice = check(line + "\n" + line, kFile);
+        CHECK(read(line, kFile).problems.empty());
+        const auto twice = read(line + "\n" + line, kFile).problems;
         if (directive.repeatable()) {
             CHECK(twice.empty());
         } else {
@@ -277,16 +277,16 @@ TEST_CASE("config: messages say the place, the trouble and the remedy") {
     CHECK_THAT(first_error(c.text), Equals(kFile + ":1: " + std::string(c.message)));
 }
 
-TEST_CASE("config: parse gives the first problem, check gives them all in order") {
+TEST_CASE("config: parse gives the first problem, read gives them all in order") {
     constexpr std::string_view kText =
         "mount home = no\nmount dve = yes\n\nmount tmp = perhaps\nnonsense\nmount sys = no\n";
     CHECK_THAT(first_error(kText), Contains(kFile + ":2: unknown directive"));
-    const auto problems = check(kText, kFile);
+    const Reading reading = read(kText, kFile);
+    const auto& problems = reading.problems;
     REQUIRE(problems.size() == 3);
     CHECK(problems[0].where.line == 2);
     CHECK(problems[1].where.line == 4);
     CHECK(problems[2].where.line == 5);
-    const Reading reading = read(kText, kFile);
     CHECK(reading.file.lines.size() == 2);
     CHECK(reading.file.lines[1].directive->name == "mount sys");
     CHECK(reading.file.lines[1].origin == Origin{kFile, 6});
@@ -301,7 +301,7 @@ TEST_CASE("config: a refused line sets nothing, and still counts as given") {
 TEST_CASE("config: a file full of nonsense ends in bounded time and messages") {
     std::string nonsense;
     while (nonsense.size() < kMaxFileSize) nonsense += "zzzz zzzz zzzz zzzz = x\n";
-    const auto problems = check(nonsense, kFile);
+    const auto problems = read(nonsense, kFile).problems;
     CHECK(problems.size() == kMaxProblems);
     CHECK_THAT(problems.back().to_string(), Contains(kFile + ": too many problems"));
 
