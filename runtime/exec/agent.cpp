@@ -120,6 +120,7 @@ Status answer_compile_profile(UserSide& side, Unpacker& arguments, Answer& answe
     BERTH_TRY(const auto filter, side.compile_profile(path, unpack_target(arguments)));
     answer.packer.number(1);
     pack(answer.packer, filter);
+    answer.packer.texts(filter.skipped);
     return {};
 }
 
@@ -228,7 +229,9 @@ public:
         BERTH_TRY(const auto answer, ask(call, {}));
         Unpacker unpacker = after_status(answer);
         auto filter = unpack_filter(unpacker);
-        if (!unpacker.complete() || !filter) return nonsense();
+        if (!filter) return nonsense();
+        filter->skipped = unpacker.texts();
+        if (!unpacker.complete()) return nonsense();
         return std::move(*filter);
     }
 

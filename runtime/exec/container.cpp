@@ -191,18 +191,30 @@ bool has_host_privilege() { return ::geteuid() == 0 && may_administer_system(); 
 
 namespace {
 
+/// For --explain: a profile may know calls that this node does not. The names may be the agent's word.
+void tell_skipped(Decision& decision, const SeccompFilter& filter, const std::string& profile) {
+    constexpr std::size_t kMostNames = 32;
+    if (filter.skipped.empty()) return;
+    std::string names;
+    for (std::size_t i = 0; i < filter.skipped.size() && i < kMostNames; ++i) names += (i == 0 ? "" : ", ") + printable(filter.skipped[i], 64);
+    if (filter.skipped.size() > kMostNames) names += " and " + std::to_string(filter.skipped.size() - kMostNames) + " more";
+    decision.rulings.push_back({"seccomp", "by the default action, unknown to this node's libseccomp: " + names, profile});
+}
+
 /// The site's profile is root's and was read with the policy; the user's is read and compiled as the user.
-Result<std::vector<SeccompFilter>> compile_filters(const Decision& decision, const config::SitePolicy& policy, UserSide& side) {
+Result<std::vector<SeccompFilter>> compile_filters(Decision& decision, const config::SitePolicy& policy, UserSide& side) {
     std::vector<SeccompFilter> filters;
     if (decision.site_profile.empty() && decision.user_profile.empty()) return filters;
     BERTH_TRY(const SeccompTarget target, current_seccomp_target(decision.capabilities));
     if (!decision.site_profile.empty()) {
         if (!policy.seccomp) return Error{Category::internal, 0, "the site's seccomp profile was not read"};
         BERTH_TRY(auto filter, compile_seccomp(*policy.seccomp, target));
+        tell_skipped(decision, filter, decision.site_profile);
         filters.push_back(std::move(filter));
     }
     if (!decision.user_profile.empty()) {
         BERTH_TRY(auto filter, side.compile_profile(decision.user_profile, target));
+        tell_skipped(decision, filter, decision.user_profile);
         filters.push_back(std::move(filter));
     }
     return filters;

@@ -8,7 +8,7 @@
 
 namespace berth {
 
-/// Program and flags; the names that were skipped stay behind.
+/// Program and flags, which is what gets installed; the names that were skipped stay behind.
 void pack(Packer& packer, const SeccompFilter& filter);
 
 /// Nothing where that is no program of a length that the kernel takes. What the program does is not looked at: the kernel

@@ -64,6 +64,9 @@ test_seccomp() {
     seccomp_profile "$profile" SCMP_ACT_ERRNO mkdir mkdirat -- '"errnoRet": 28'
     check_fails_with 1 'No space left on device' as_root berth exec --security "seccomp:$profile" "$DEMO" mkdir "$FILE_TMP/x"
     check_match $'Seccomp:\t2' "$(as_root berth exec --security "seccomp:$profile" "$DEMO" cat /proc/self/status)"
+    seccomp_profile "$profile" SCMP_ACT_ALLOW no_such_call mkdir
+    check_match "seccomp .* unknown to this node's libseccomp: no_such_call  \\[$profile\\]" \
+        "$(as_root berth exec --explain --security "seccomp:$profile" "$DEMO" true)"
     # Root without no_new_privs would need CAP_SYS_ADMIN for a filter.
     configure_release 'root default capabilities' full
     check_output ok as_root berth exec --drop-caps CAP_SYS_ADMIN --security "seccomp:$profile" "$DEMO" echo ok

@@ -35,4 +35,7 @@ test_explain_shows_them() {
     local profile=$TEST_HOME/profile.json
     seccomp_profile "$profile" SCMP_ACT_KILL_PROCESS mkdir
     check_match "install the seccomp filters of $profile" "$(exec_in --explain --security "seccomp:$profile" "$DEMO" true)"
+    seccomp_profile "$profile" SCMP_ACT_ALLOW no_such_call mkdir
+    check_match "seccomp .* unknown to this node's libseccomp: no_such_call  \\[$profile\\]" \
+        "$(exec_in --explain --security "seccomp:$profile" "$DEMO" true)"
 }
