@@ -34,7 +34,7 @@ constexpr auto kChecks = std::to_array<Check>({
     {"image server user", "Whether the account exists and is not root's.", examine_server_account},
     {"site keyring", "Whether it is root's alone, and there at all where signatures are required.", examine_keyring},
     {"image cache", "Whether its folder is there or can be made.", examine_image_cache},
-    {"Slurm", "The release that is installed.", examine_slurm},
+    {"Slurm", "The release that is installed, and whether it has a defect that ends containers where slurm.conf has a TaskProlog.", examine_slurm},
     {"munge", "Whether it answers.", examine_munge},
     {"plugstack.conf",
      "Which line loads the plugin, whether the file is root's alone, and whether it was built for this release of Slurm.",

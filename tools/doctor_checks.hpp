@@ -31,6 +31,9 @@ std::vector<Finding> examine_munge(const Surroundings& node);
 std::vector<Finding> examine_plugstack(const Surroundings& node);
 std::vector<Finding> examine_oci_conf(const Surroundings& node);
 
+/// What there is to say about this release of Slurm ("24.11.5") on the node.
+[[nodiscard]] std::vector<Finding> examine_release(const Surroundings& node, const std::string& release);
+
 /// Whether there is something at this path of the node's.
 [[nodiscard]] bool exists(const Surroundings& node, const std::string& path);
 

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <glob.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -20,6 +22,10 @@ constexpr std::chrono::seconds kTime{10};
 constexpr std::size_t kMaxFile = 1U << 20;
 constexpr std::size_t kMaxPlugin = 64U << 20;
 constexpr int kMaxIncludes = 8;  // deep
+
+// Releases with a defect of Slurm's own, which ends containers where there is a TaskProlog (docs/slurm-versions.md).
+constexpr auto kPrologDefect = std::to_array<std::string_view>(
+    {"24.11.0", "24.11.1", "24.11.2", "24.11.3", "24.11.4", "24.11.5", "24.11.6", "25.05.0", "25.05.1"});
 
 /// The first line that a command of the shell's prints; nothing when it fails.
 std::optional<std::string> line_of(const std::string& command) {
@@ -124,8 +130,19 @@ std::optional<std::string> slurm_setting(const Surroundings& node, const std::st
     return std::nullopt;
 }
 
-std::vector<Finding> examine_slurm(const Surroundings&) {
-    if (slurm_release()) return {{Health::ok, "Slurm", *slurm_release(), ""}};
+std::vector<Finding> examine_release(const Surroundings& node, const std::string& release) {
+    std::vector<Finding> findings{{Health::ok, "Slurm", release, ""}};
+    const auto prolog = slurm_setting(node, slurm_folder(node) + "/slurm.conf", "TaskProlog");
+    const std::string number = release.substr(0, release.find('-'));
+    if (prolog && !prolog->empty() && std::ranges::count(kPrologDefect, number) > 0)
+        findings.push_back({Health::warn, "TaskProlog",
+                            fmt::format("Slurm {} starts {} through its own slurmstepd, which images lack: every step in a container fails", number, *prolog),
+                            "update Slurm (mended in 24.11.7 and 25.05.2), or use no TaskProlog where containers run"});
+    return findings;
+}
+
+std::vector<Finding> examine_slurm(const Surroundings& node) {
+    if (slurm_release()) return examine_release(node, *slurm_release());
     return {{Health::warn, "Slurm", "neither slurmd nor srun is installed: only the command `berth` can be used here",
              "install Slurm where steps are to run, and berth beside it"}};
 }

@@ -174,6 +174,30 @@ TEST_CASE("doctor: cgroups, version 2") {
     CHECK_THAT(report(examine_cgroups, node), Contains("warn cgroups: version 2: hugetlb; slurm.conf and cgroup.conf ask for cpu cpuset memory"));
 }
 
+TEST_CASE("doctor: releases of Slurm whose TaskProlog ends containers") {
+    Node node;
+    std::string release;
+    const auto found = [&] {
+        std::string text;
+        for (const Finding& finding : examine_release(node.get(), release)) text += finding.subject + ": " + finding.detail + " -> " + finding.remedy + "\n";
+        return text;
+    };
+    for (const char* const each : {"22.05.8", "24.11.0", "24.11.6", "24.11.7", "25.05.1", "25.05.2"}) {
+        release = each;
+        node.with("/etc/slurm/slurm.conf", "TaskPlugin=task/cgroup\n#TaskProlog=/old\nTaskEpilog=/epilog\n");
+        CHECK(found() == "Slurm: " + release + " -> \n");
+    }
+    node.with("/etc/slurm/slurm.conf", "taskprolog = /etc/slurm/prolog.sh\n");
+    for (const char* const each : {"22.05.8", "24.05.4", "24.11.7", "24.11.10", "25.05.2", "25.11.0", "26.05.1"}) {
+        release = each;
+        CHECK(found() == "Slurm: " + release + " -> \n");
+    }
+    for (const char* const each : {"24.11.0", "24.11.0-0rc1", "24.11.5", "24.11.6", "25.05.0", "25.05.1"}) {
+        release = each;
+        CHECK_THAT(found(), Contains("Slurm: " + release + " -> \nTaskProlog: Slurm ") && Contains("/etc/slurm/prolog.sh") && Contains("24.11.7"));
+    }
+}
+
 TEST_CASE("doctor: what a program prints") {
     using namespace std::chrono_literals;
     const auto sh = [](const std::string& script, std::chrono::milliseconds limit = 10s) { return program_output("/bin/sh", {"-c", script}, limit); };
