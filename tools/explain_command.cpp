@@ -2,7 +2,6 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
-#include <charconv>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -10,6 +9,7 @@
 #include <string_view>
 
 #include "runtime/base/text.hpp"
+#include "runtime/base/whole_number.hpp"
 #include "runtime/exec/step_record.hpp"
 #include "tools/commands.hpp"
 
@@ -30,23 +30,16 @@ struct Wanted {
     std::optional<std::uint32_t> step;  ///< nothing: each step of the job
 };
 
-bool read_number(std::string_view text, std::uint32_t& number) {
-    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
-    return failed == std::errc{} && end == text.data() + text.size();
-}
-
 std::optional<Wanted> parse(const std::string& text) {
-    Wanted wanted;
     const auto dot = text.find('.');
-    if (!read_number(std::string_view(text).substr(0, dot), wanted.job)) return std::nullopt;
-    if (dot == std::string::npos) return wanted;
+    const auto job = whole_number<std::uint32_t>(std::string_view(text).substr(0, dot));
+    if (!job) return std::nullopt;
+    if (dot == std::string::npos) return Wanted{*job, std::nullopt};
     const std::string step = text.substr(dot + 1);
-    std::uint32_t number = 0;
     for (const NamedStep& named : kNamed)
-        if (step == named.name) wanted.step = named.number;
-    if (!wanted.step && !read_number(step, number)) return std::nullopt;
-    if (!wanted.step) wanted.step = number;
-    return wanted;
+        if (step == named.name) return Wanted{*job, named.number};
+    const auto number = whole_number<std::uint32_t>(step);
+    return number ? std::optional(Wanted{*job, number}) : std::nullopt;
 }
 
 std::string shown(const StepName& name) {

@@ -2,9 +2,9 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <charconv>
 
 #include "runtime/base/text.hpp"
+#include "runtime/base/whole_number.hpp"
 #include "tools/key_command.hpp"
 #include "tools/key_store.hpp"
 #include "tools/key_text.hpp"
@@ -23,11 +23,9 @@ Result<Remote> keyserver(const KeyArguments& arguments) {
 }
 
 std::string found_text(const FoundKey& key) {
-    std::int64_t seconds = 0;
-    const auto end = key.created.data() + key.created.size();
-    const bool dated = std::from_chars(key.created.data(), end, seconds).ptr == end && !key.created.empty();
+    const auto created = whole_number<std::int64_t>(key.created);
     std::string text = fmt::format("{}  {}  {}", printable(key.id), printable(key.algorithm, 32),
-                                   dated ? time_text(seconds).substr(0, 10) : "-");
+                                   created ? time_text(*created).substr(0, 10) : "-");
     if (key.flags.find('r') != std::string::npos) text += "  revoked";
     if (key.flags.find('e') != std::string::npos) text += "  expired";
     text += '\n';

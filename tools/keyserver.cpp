@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "runtime/base/text.hpp"
+#include "runtime/base/whole_number.hpp"
 #include "sif/keyring.hpp"
 
 namespace berth::tools {
@@ -27,11 +27,10 @@ Error failure(const Remote& server, const Answer& answer) {
 std::string percent_decoded(std::string_view text) {
     std::string decoded;
     for (std::size_t i = 0; i < text.size(); ++i) {
-        unsigned byte = 0;
-        const auto digits = text.substr(i + 1 <= text.size() ? i + 1 : i, 2);
-        if (text[i] == '%' && digits.size() == 2 &&
-            std::from_chars(digits.data(), digits.data() + 2, byte, 16).ptr == digits.data() + 2) {
-            decoded += static_cast<char>(byte);
+        const auto digits = text.substr(i + 1, 2);
+        const auto byte = text[i] == '%' && digits.size() == 2 ? whole_number<std::uint8_t>(digits, 16) : std::nullopt;
+        if (byte) {
+            decoded += static_cast<char>(*byte);
             i += 2;
         } else {
             decoded += text[i];

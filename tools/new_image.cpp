@@ -3,26 +3,23 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include <charconv>
 #include <cstdlib>
-#include <cstring>
 #include <ctime>
 
 #include "runtime/base/text.hpp"
+#include "runtime/base/whole_number.hpp"
 
 namespace berth::tools {
 
 Result<std::optional<std::uint32_t>> source_date_epoch() {
     const char* text = std::getenv("SOURCE_DATE_EPOCH");
     if (text == nullptr || *text == '\0') return std::optional<std::uint32_t>{};
-    std::uint32_t seconds = 0;
-    const char* end = text + std::strlen(text);
-    const auto [stop, failure] = std::from_chars(text, end, seconds);
-    if (failure != std::errc{} || stop != end)
+    const auto seconds = whole_number<std::uint32_t>(text);
+    if (!seconds)
         return Error{
             Category::usage, 0,
             fmt::format("SOURCE_DATE_EPOCH is \"{}\", must be seconds since 1970 below 2^32", printable(text))};
-    return std::optional(seconds);
+    return seconds;
 }
 
 Result<std::int64_t> image_time() {

@@ -2,19 +2,17 @@
 
 #include <algorithm>
 #include <bitset>
-#include <charconv>
 #include <optional>
 
 #include "runtime/base/text.hpp"
+#include "runtime/base/whole_number.hpp"
 
 namespace berth {
 namespace {
 
 std::optional<unsigned> number(std::string_view text) {
-    unsigned value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size() || value > kHighestCpu) return std::nullopt;
-    return value;
+    const auto value = whole_number<unsigned>(text);
+    return value && *value <= kHighestCpu ? value : std::nullopt;
 }
 
 }  // namespace

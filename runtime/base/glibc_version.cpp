@@ -1,9 +1,9 @@
 #include "runtime/base/glibc_version.hpp"
 
 #include <array>
-#include <charconv>
 
 #include "runtime/base/text.hpp"
+#include "runtime/base/whole_number.hpp"
 
 namespace berth {
 
@@ -18,9 +18,9 @@ std::optional<GlibcVersion> parse_glibc_version(std::string_view text) {
     if (parts.size() < 2 || parts.size() > 3) return std::nullopt;
     std::array<unsigned, 3> numbers{};
     for (std::size_t i = 0; i < parts.size(); ++i) {
-        const char* const end = parts[i].data() + parts[i].size();
-        const auto [read, failed] = std::from_chars(parts[i].data(), end, numbers[i]);
-        if (failed != std::errc{} || read != end) return std::nullopt;
+        const auto number = whole_number<unsigned>(parts[i]);
+        if (!number) return std::nullopt;
+        numbers[i] = *number;
     }
     return GlibcVersion{numbers[0], numbers[1], numbers[2]};
 }

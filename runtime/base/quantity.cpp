@@ -1,13 +1,13 @@
 #include "runtime/base/quantity.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 #include <optional>
 #include <string>
 
 #include "runtime/base/checked.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/base/whole_number.hpp"
 
 namespace berth {
 namespace {
@@ -16,22 +16,15 @@ constexpr std::size_t kMostFractionDigits = 6;
 constexpr std::size_t kShown = 64;
 constexpr std::uint64_t kLargest = std::numeric_limits<std::int64_t>::max();
 
-std::optional<std::uint64_t> digits(std::string_view text) {
-    std::uint64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
-
 /// DIGITS[.DIGITS] times `unit`, rounded down. `unit` is at most 2^40, so that a fraction cannot overflow.
 std::optional<std::uint64_t> times(std::string_view text, std::uint64_t unit) {
     const auto point = text.find('.');
-    const auto whole = digits(text.substr(0, point));
+    const auto whole = whole_number<std::uint64_t>(text.substr(0, point));
     if (!whole) return std::nullopt;
     const auto product = checked_multiply(*whole, unit);
     if (!product || point == std::string_view::npos) return product;
     const std::string_view decimals = text.substr(point + 1);
-    const auto fraction = digits(decimals);
+    const auto fraction = whole_number<std::uint64_t>(decimals);
     if (!fraction || decimals.size() > kMostFractionDigits) return std::nullopt;
     std::uint64_t divisor = 1;
     for (std::size_t i = 0; i < decimals.size(); ++i) divisor *= 10;

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <variant>
 
 #include "runtime/base/text.hpp"
+#include "runtime/base/whole_number.hpp"
 #include "runtime/config/values.hpp"
 
 namespace berth::config {
@@ -37,9 +37,7 @@ void store(Setting<SetuidMount>& setting, const Directive&, std::string_view val
 }
 
 void store(Setting<std::uint64_t>& setting, const Directive&, std::string_view value, const Origin& origin) {
-    std::uint64_t number = 0;
-    std::from_chars(value.data(), value.data() + value.size(), number);
-    setting = {number, origin};
+    setting = {whole_number<std::uint64_t>(value).value_or(0), origin};
 }
 
 void store(Setting<std::string>& setting, const Directive&, std::string_view value, const Origin& origin) {

@@ -3,11 +3,11 @@
 #include <sys/types.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
 #include <limits>
 
 #include "runtime/base/text.hpp"
+#include "runtime/base/whole_number.hpp"
 
 namespace berth::config {
 namespace {
@@ -25,11 +25,7 @@ bool is_name_start(char c) noexcept {
 /// Leading zeros are refused: Singularity would read them as octal.
 template <typename T>
 std::optional<T> decimal(std::string_view text) noexcept {
-    if (text.size() > 1 && text.front() == '0') return std::nullopt;
-    T number{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return number;
+    return text.size() > 1 && text.front() == '0' ? std::nullopt : whole_number<T>(text);
 }
 
 /// setuid(2) and its kin give the highest uid a meaning of its own, so it is none; 0 would be root.

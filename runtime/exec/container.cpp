@@ -12,6 +12,7 @@
 #include <set>
 
 #include "runtime/base/text.hpp"
+#include "runtime/base/whole_number.hpp"
 #include "runtime/config/trusted_file.hpp"
 #include "runtime/exec/audit_log.hpp"
 #include "runtime/exec/gpu_cache.hpp"
@@ -30,9 +31,8 @@ namespace {
 constexpr std::size_t kMaxNamedGroups = 2048;
 
 std::optional<unsigned> as_number(const std::string& text) {
-    if (text.empty() || text.size() > 10 || text.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
-    const unsigned long value = std::strtoul(text.c_str(), nullptr, 10);
-    return value < UINT_MAX ? std::optional(static_cast<unsigned>(value)) : std::nullopt;
+    const auto number = whole_number<unsigned>(text);
+    return number == UINT_MAX ? std::nullopt : number;
 }
 
 /// Whether every folder and link that the path names is root's, so that nobody else decides where it leads.

@@ -10,13 +10,13 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <memory>
 #include <optional>
 #include <tuple>
 
 #include "runtime/base/io.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/base/whole_number.hpp"
 #include "runtime/config/trusted_file.hpp"
 #include "runtime/exec/process_identity.hpp"
 
@@ -32,8 +32,9 @@ std::string file_name(const StepName& name) {
 
 template <typename T>
 bool read_number(const std::string& text, T& number) {
-    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
-    return failed == std::errc{} && end == text.data() + text.size();
+    const auto read = whole_number<T>(text);
+    number = read.value_or(0);
+    return read.has_value();
 }
 
 std::optional<StepName> name_of_file(const std::string& file) {

@@ -1,11 +1,11 @@
 #include "runtime/fuse/options.hpp"
 
-#include <charconv>
 #include <climits>
 #include <string>
 #include <string_view>
 
 #include "runtime/base/checked.hpp"
+#include "runtime/base/whole_number.hpp"
 
 namespace berth::fuse {
 namespace {
@@ -17,10 +17,8 @@ Error bad_value(std::string_view name, std::string_view value, const char* wante
 }
 
 std::optional<std::uint64_t> number(std::string_view text, std::uint64_t least, std::uint64_t most) {
-    std::uint64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size() || value < least || value > most) return std::nullopt;
-    return value;
+    const auto value = whole_number<std::uint64_t>(text);
+    return value && *value >= least && *value <= most ? value : std::nullopt;
 }
 
 // -1 means "leave as it is" to setresuid and chown, so it is no id.
@@ -38,11 +36,9 @@ std::optional<std::array<std::byte, 32>> digest(std::string_view text) {
     std::array<std::byte, 32> bytes{};
     if (text.size() != 2 * bytes.size()) return std::nullopt;
     for (std::size_t i = 0; i < bytes.size(); ++i) {
-        unsigned value = 0;
-        const auto pair = text.substr(2 * i, 2);
-        const auto [end, error] = std::from_chars(pair.data(), pair.data() + 2, value, 16);
-        if (error != std::errc{} || end != pair.data() + 2) return std::nullopt;
-        bytes[i] = static_cast<std::byte>(value);
+        const auto value = whole_number<std::uint8_t>(text.substr(2 * i, 2), 16);
+        if (!value) return std::nullopt;
+        bytes[i] = static_cast<std::byte>(*value);
     }
     return bytes;
 }

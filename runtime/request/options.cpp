@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <limits>
 
 #include "runtime/base/cpu_list.hpp"
 #include "runtime/base/quantity.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/base/whole_number.hpp"
 
 namespace berth {
 namespace {
@@ -174,10 +174,8 @@ Status apply_no_privs(Request& request, std::string_view) {
 
 /// The highest id means "unchanged" to setresuid(2) and its kin, and is none.
 std::optional<uid_t> parse_id(std::string_view text) {
-    uid_t id = 0;
-    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), id);
-    if (failed != std::errc{} || end != text.data() + text.size() || id == std::numeric_limits<uid_t>::max()) return std::nullopt;
-    return id;
+    const auto id = whole_number<uid_t>(text);
+    return id == std::numeric_limits<uid_t>::max() ? std::nullopt : id;
 }
 
 Status apply_security_gids(SecurityRequest& security, std::string_view value) {
@@ -280,8 +278,9 @@ Status apply_cpuset_cpus(Request& request, std::string_view value) {
 }
 
 Status parse_whole(std::string_view value, std::int64_t least, std::int64_t most, std::int64_t& number) {
-    const auto [end, failed] = std::from_chars(value.data(), value.data() + value.size(), number);
-    if (failed == std::errc{} && end == value.data() + value.size() && number >= least && number <= most) return {};
+    const auto read = whole_number<std::int64_t>(value);
+    number = read.value_or(0);
+    if (read && number >= least && number <= most) return {};
     return usage("'" + printable(value) + "' is not a whole number from " + std::to_string(least) + " to " + std::to_string(most));
 }
 
