@@ -132,12 +132,11 @@ void take_guard_away(spank_t spank) {
 }
 
 bool register_options(spank_t spank) {
-    for (const Option& option : options()) {
-        if (!register_option(spank, option.slurm_name, option)) return false;
-        if (!option.slurm_alias.empty() && !register_option(spank, option.slurm_alias, option)) return false;
-        if (!kNativeContainer && option.name == "image" && !register_option(spank, "container", option)) return false;
-    }
-    return true;
+    return std::ranges::all_of(options(), [&](const Option& option) {
+        return register_option(spank, option.slurm_name, option) &&
+               (option.slurm_alias.empty() || register_option(spank, option.slurm_alias, option)) &&
+               (kNativeContainer || option.name != "image" || register_option(spank, "container", option));
+    });
 }
 
 std::optional<StepFacts> step_facts(spank_t spank) {

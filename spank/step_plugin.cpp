@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <climits>
-#include <cstdlib>
 #include <cstring>
 #include <string_view>
 
@@ -14,6 +13,7 @@
 #include "runtime/base/io.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/base/whole_number.hpp"
 
 namespace berth {
 namespace {
@@ -29,9 +29,8 @@ std::string node_name() {
 /// The descriptor over which PMI-1 and PMI-2 talk to slurmstepd: the one that Slurm hands to a task on purpose.
 std::vector<int> task_descriptors(const std::vector<std::string>& environment) {
     const auto value = variable(environment, "PMI_FD");
-    if (!value || value->empty() || value->size() > 6 || value->find_first_not_of("0123456789") != std::string::npos) return {};
-    const int fd = std::atoi(value->c_str());
-    return fd > 2 ? std::vector<int>{fd} : std::vector<int>{};
+    const auto fd = value ? whole_number<int>(*value) : std::nullopt;
+    return fd && *fd > 2 ? std::vector<int>{*fd} : std::vector<int>{};
 }
 
 }  // namespace

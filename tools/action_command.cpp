@@ -93,10 +93,12 @@ Error execute(const std::vector<std::string>& command, const Variables& variable
     static std::vector<std::string> entries;
     static std::vector<char*> environment;
     entries = environment_entries(variables);
+    environment.reserve(entries.size() + 1);
     for (const auto& entry : entries) environment.push_back(const_cast<char*>(entry.c_str()));
     environment.push_back(nullptr);
     environ = environment.data();
     std::vector<char*> argv;
+    argv.reserve(command.size() + 1);
     for (const auto& argument : command) argv.push_back(const_cast<char*>(argument.c_str()));
     argv.push_back(nullptr);
     ::execvp(argv[0], argv.data());

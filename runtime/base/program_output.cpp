@@ -23,7 +23,7 @@ Result<std::string> program_output(const std::string& program, const std::vector
     BERTH_TRY(const UniqueFd output, memory_file(program));
     BERTH_TRY(const UniqueFd errors, memory_file(program));
     // A Child has /dev/null for its first three descriptors; the shell puts ours in their place.
-    std::vector<std::string> words{"-c", "exec \"$0\" \"$@\" >&3 2>&4", program};
+    std::vector<std::string> words{"-c", R"(exec "$0" "$@" >&3 2>&4)", program};
     words.insert(words.end(), arguments.begin(), arguments.end());
     BERTH_TRY(auto child, Child::spawn("/bin/sh", words, {output.get(), errors.get()}));
     BERTH_TRY(const int status, child.wait(limit));
