@@ -7,18 +7,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <climits>
-#include <cstdlib>
-#include <set>
 
 #include "runtime/base/text.hpp"
-#include "runtime/base/whole_number.hpp"
 #include "runtime/config/trusted_file.hpp"
 #include "runtime/exec/audit_log.hpp"
-#include "runtime/exec/gpu_cache.hpp"
-#include "runtime/exec/gpu_files.hpp"
 #include "runtime/exec/mounts.hpp"
 #include "runtime/exec/security_label.hpp"
+#include "runtime/exec/site_names.hpp"
 #include "runtime/exec/slurm_limits.hpp"
 #include "runtime/exec/verified_image.hpp"
 #include "runtime/policy/ecl_decision.hpp"
@@ -30,80 +25,6 @@ namespace {
 /// Of a user's groups so many have names in the container, and count for what the site gives to groups by name.
 constexpr std::size_t kMaxNamedGroups = 2048;
 
-std::optional<unsigned> as_number(const std::string& text) {
-    const auto number = whole_number<unsigned>(text);
-    return number == UINT_MAX ? std::nullopt : number;
-}
-
-/// Whether every folder and link that the path names is root's, so that nobody else decides where it leads.
-bool is_roots_path(const std::string& path) {
-    for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
-        struct stat st {};
-        if (::lstat(path.substr(0, end).c_str(), &st) != 0 || st.st_uid != 0) return false;
-        if (!S_ISLNK(st.st_mode) && (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) return false;
-        if (end == std::string::npos) return true;
-    }
-}
-
-/// Links are followed only where they are root's; any other path stands for itself.
-void look_up_path(SiteNames& names, const std::string& path) {
-    names.paths[path] = path;
-    if (!is_roots_path(path)) return;
-    const std::unique_ptr<char, void (*)(void*)> resolved(::realpath(path.c_str(), nullptr), std::free);
-    if (resolved) names.paths[path] = resolved.get();
-}
-
-/// What the libraries that specifications mount are called: "libcuda.so" of "/usr/lib/libcuda.so.560.35.03".
-void add_stems(const config::CdiContainerEdits& edits, std::set<std::string>& stems) {
-    for (const auto& mount : edits.mounts) {
-        const std::string name = mount.host_path.substr(mount.host_path.rfind('/') + 1);
-        if (const auto so = name.find(".so"); so != std::string::npos) stems.insert(name.substr(0, so + 3));
-    }
-}
-
-/// The node's CDI specifications; all of them are root's alone.
-Result<CdiFacts> cdi_facts(const config::SiteConfig& site, UserSide& side) {
-    std::vector<std::string> folders;
-    for (const auto& folder : site.cdi_spec_dirs.value) folders.push_back(folder.value);
-    CdiFacts facts;
-    facts.specs = config::load_cdi_specs(folders);
-    BERTH_TRY(facts.host.usable_devices, side.usable_devices());
-    std::set<std::string> stems;
-    for (const config::CdiSpec& spec : facts.specs.specs) {
-        add_stems(spec.edits, stems);
-        for (const auto& device : spec.devices) add_stems(device.edits, stems);
-    }
-    BERTH_TRY(facts.host.library_names, library_names(stems));
-    return facts;
-}
-
-/// What the site's lists name (`limit container`, execgroups), as this node knows it.
-Result<SiteNames> look_up(const Request& request, const config::SitePolicy& policy, UserSide& side) {
-    const config::SiteConfig& site = policy.conf;
-    SiteNames names;
-    for (const config::GpuStack stack : wants_gpus(request, site)) {
-        BERTH_TRY(GpuFacts gpu, gpu_facts(stack, policy));
-        BERTH_TRY(const auto devices, side.usable_devices());
-        gpu.devices = gpu_devices(stack, devices);
-        names.gpus.emplace(stack, std::move(gpu));
-    }
-    if (!request.cdi_devices.empty()) { BERTH_TRY(names.cdi, cdi_facts(site, side)); }
-    if (site.mount_hostfs.value) { BERTH_TRY(names.host_mounts, side.host_mounts()); }
-    for (const auto& entry : site.limit_container_owners.value) {
-        if (const auto uid = as_number(entry.value)) names.users[entry.value] = *uid;
-        if (const passwd* account = ::getpwnam(entry.value.c_str())) names.users[entry.value] = account->pw_uid;
-    }
-    for (const auto& entry : site.limit_container_groups.value) {
-        if (const auto gid = as_number(entry.value)) names.groups[entry.value] = *gid;
-        if (const ::group* found = ::getgrnam(entry.value.c_str())) names.groups[entry.value] = found->gr_gid;
-    }
-    for (const auto& entry : site.limit_container_paths.value) look_up_path(names, entry.value);
-    if (policy.ecl.activated.value)
-        for (const auto& group : policy.ecl.groups)
-            if (!group.folder.empty()) look_up_path(names, group.folder);
-    return names;
-}
-
 }  // namespace
 
 Result<std::pair<uid_t, gid_t>> image_server_account(const config::SiteConfig& site) {
@@ -112,7 +33,7 @@ Result<std::pair<uid_t, gid_t>> image_server_account(const config::SiteConfig& s
     std::optional<std::pair<uid_t, gid_t>> account;
     if (const passwd* found = ::getpwnam(name.c_str()))
         account = {found->pw_uid, found->pw_gid};
-    else if (const auto uid = as_number(name))
+    else if (const auto uid = numeric_id(name))
         account = {*uid, *uid};
     if (!account)
         return Error{Category::config, ENOENT,
@@ -177,7 +98,7 @@ Result<config::SitePolicy> site_policy(const std::string& berth_conf, const JobC
     const gid_t own_group = account != nullptr ? account->pw_gid : job.gid;
     for (const config::Section& section : file.sections) {
         if (section.kind != config::SectionKind::group) continue;
-        std::optional<gid_t> gid = as_number(section.name);
+        std::optional<gid_t> gid = numeric_id(section.name);
         if (const ::group* found = ::getgrnam(section.name.c_str())) gid = found->gr_gid;
         if (!gid)
             return Error{Category::config, ENOENT,
@@ -251,7 +172,7 @@ Status check_hooks(const Decision& decision) {
 Status consider(const Request& request, const config::SitePolicy& policy, const JobContext& job, UserSide& side, Considered& considered) {
     BERTH_TRY(considered.image, side.open_image(request.image));
     BERTH_CHECK(describe_image_file(considered.image.fd.get(), considered.image.info));
-    BERTH_TRY(const SiteNames names, look_up(request, policy, side));
+    BERTH_TRY(const SiteNames names, site_names(request, policy, side));
     if (wants_signature(request, policy) && !refuses_whoever_signed(policy.ecl, names, considered.image.info))
         BERTH_CHECK(verify_image(considered.image, policy, job));
     BERTH_TRY(const auto limits, limit_inputs(request, policy, job, side));
