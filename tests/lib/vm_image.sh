@@ -14,7 +14,7 @@
 
 # Beside what the tests need anywhere. The cloud kernel has what Debian's other one has, less the drivers of real hardware,
 # and the drivers of its disk (NVMe, ext4) built in: no initial RAM disk.
-VM_PACKAGES="linux-image-cloud-amd64 systemd-sysv udev dbus kmod apparmor libgpgme11 gcc libc6-dev"
+VM_PACKAGES="linux-image-cloud-amd64 systemd-sysv udev dbus dbus-user-session libpam-systemd kmod apparmor libgpgme11 gcc libc6-dev"
 
 # vm_image_open: fails when the mirror is there and the image cannot be made; that nobody can be reached is no failure.
 vm_image_open() {

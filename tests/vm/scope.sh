@@ -1,0 +1,57 @@
+# shellcheck shell=bash disable=SC2016
+# A user's limits outside of Slurm: his own systemd makes a scope for the container, and it goes with it.
+
+setup_file() {
+    fixtures_create
+    systemctl start "user@$TEST_UID.service"
+    until_true 60 test -S "/run/user/$TEST_UID/bus" || fail "the user's systemd does not start"
+}
+teardown_file() { systemctl stop "user@$TEST_UID.service"; }
+
+scopes() { find /sys/fs/cgroup -name 'berth-*.scope'; }
+no_scope() { [[ -z $(scopes) ]]; }
+nothing_left() { until_true 20 no_scope || fail "there is $(scopes)"; }
+
+own_value='cat /sys/fs/cgroup$(cut -d: -f3 /proc/self/cgroup)'
+
+test_values() {
+    check_match "/user@$TEST_UID.service/.*berth-[^/]*.scope" "$(as_user berth exec --memory 64m "$DEMO" cat /proc/self/cgroup)"
+    check_output 67108864 as_user berth exec --memory 64m "$DEMO" sh -c "$own_value/memory.max"
+    check_output '67108864 12' as_user berth exec --memory 64m --pids-limit 12 "$DEMO" sh -c "echo \$($own_value/memory.max) \$($own_value/pids.max)"
+    nothing_left
+}
+
+test_what_runs_out_of_memory_is_told_why() {
+    capture as_user berth exec --memory 64m "$DEMO" dd if=/dev/zero of=/dev/null bs=200M count=1
+    ((CAPTURED_STATUS != 0)) || fail "it had 200 MiB"
+    check_match 'out of memory: the kernel killed a process: more than 64 MiB \(--memory\)' "$CAPTURED_ERR"
+    nothing_left
+}
+
+test_two_at_once() {
+    local first
+    as_user berth exec --memory 64m "$DEMO" sh -c 'echo begun; sleep 20' >"$TEST_TMP/first" &
+    first=$!
+    until_true 60 grep -q begun "$TEST_TMP/first" || fail 'the first does not begin'
+    check_output 33554432 as_user berth exec --memory 32m "$DEMO" sh -c "$own_value/memory.max"
+    check_equal 1 "$(scopes | wc -l)" 'scopes of the first alone'
+    wait "$first"
+    nothing_left
+}
+
+# Whoever kills the command, and berth with it, leaves no scope.
+test_killed() {
+    as_user berth exec --memory 64m "$DEMO" sh -c 'echo begun; exec sleep 1234' >"$TEST_TMP/killed" &
+    until_true 60 grep -q begun "$TEST_TMP/killed" || fail 'it does not begin'
+    as_user pkill -KILL -x berth || true
+    as_user pkill -KILL -f 'sleep 1234' || true
+    wait
+    nothing_left
+    check_equal '' "$(user_processes "$TEST_UID" | xargs -r ps -o args= -p | grep -E 'berth|sleep' || true)" 'processes left'
+}
+
+test_without_a_systemd_of_his() {
+    systemctl stop "user@$TEST_UID.service"
+    check_refused 'systemd' as_user berth exec --memory 64m "$DEMO" true
+    check_output ok as_user berth exec "$DEMO" echo ok
+}
