@@ -3,11 +3,13 @@
 # driver behind them. In the mount namespace of this run only. Sourced after common.sh and check.sh.
 #
 #   GPU_TREE   the folder of the driver's files; root's alone, but for what gpus_up says
-#   GPU_LIST   nvliblist.conf of the installation, with what is made up here
+#   GPU_LIST   nvliblist.conf, of the installation unless it is set; gets what is made up here
 
-# gpus_up: makes it all, with GPU_NODES (3) devices /dev/nvidia0…; opening one is ENXIO, or EPERM where a cgroup forbids it.
+# gpus_up: makes it all, with the libraries GPU_MORE ("libname …") beside its own, and GPU_NODES (3) devices /dev/nvidia0…; opening one is ENXIO, or EPERM where a cgroup forbids it.
 gpus_up() {
-    GPU_TREE=$BERTH_TEST_ROOT/gpu GPU_LIST=$BERTH_PREFIX/etc/berth/nvliblist.conf
+    local name
+    GPU_TREE=$BERTH_TEST_ROOT/gpu
+    : "${GPU_LIST:=$BERTH_PREFIX/etc/berth/nvliblist.conf}"
     mkdir -p "$GPU_TREE/lib" "$GPU_TREE/etc"
     gpus_library libcuda.so.1 libcuda.so.535.1 \
         'void *dlsym(void *, const char *); int cuInit(void) { return dlsym(0, "made_up") != 0; }'
@@ -17,12 +19,13 @@ gpus_up() {
     gpus_library libnvcuvid.so.1 libnvcuvid.so.535.1 'int nvcuvid;'
     gpus_library libnvidia-encode.so.1 libnvidia-encode.so.535.1 'int encode;'
     chmod g+w "$GPU_TREE/lib/libnvidia-encode.so.535.1"
+    for name in ${GPU_MORE:-}; do gpus_library "$name.so.1" "$name.so.535.1" 'int more;'; done
     printf '%s\n' "$GPU_TREE/lib" >"$GPU_TREE/ld.so.conf"
     ldconfig -X -C "$GPU_TREE/ld.so.cache" -f "$GPU_TREE/ld.so.conf"
     printf '\267' | dd of="$GPU_TREE/lib/libnvcuvid.so.535.1" bs=1 seek=18 conv=notrunc status=none
     mount --bind "$GPU_TREE/ld.so.cache" /etc/ld.so.cache
     mount -t tmpfs -o mode=0755 berth-test-programs /usr/local/sbin
-    install -m 0755 "$FIXTURES/probe" /usr/local/sbin/nvidia-smi
+    install -m 0755 "${GPU_PROGRAM:-$FIXTURES/probe}" /usr/local/sbin/nvidia-smi
     echo libnvidia-opencl.so.1 >"$GPU_TREE/etc/nvidia.icd"
     cp -p "$GPU_LIST" "$GPU_TREE/nvliblist.before"
     printf '%s\n' "$GPU_TREE/etc/nvidia.icd" >>"$GPU_LIST"

@@ -15,6 +15,28 @@ measure_step() {
     cluster_stop "$BENCH_ROOT/cluster"
 }
 
+# What a made-up driver of some forty libraries adds to a step that has one of its devices, after the first.
+measure_gpu() {
+    local folder=$TEST_HOME/bench tasks=1 COMMANDS_AS=step_in_job
+    local srun=(srun --quiet --overlap --chdir=/ -n 1)
+    [[ -e $folder/demo.sif ]] || exec_images "$folder"
+    cluster_detect "$BENCH_ROOT/cluster"
+    [[ $CLUSTER_PROCTRACK == cgroup ]] || { say 'no devices cgroup here: GPUs are not measured'; return; }
+    GPU_LIST=$BENCH_ROOT/nvliblist.conf GPU_PROGRAM=/bin/busybox
+    install -m 0644 "$BERTH_PREFIX/etc/berth/nvliblist.conf" "$GPU_LIST"
+    GPU_MORE=$(sed -n 's/^\(lib[A-Za-z0-9_-]*\)\.so$/\1/p' "$GPU_LIST" | grep -vE '^lib(cuda|nvidia-ml|nvidia-glcore|nvcuvid|nvidia-encode)$' | xargs) gpus_up
+    CLUSTER_GRES=gpu:3 CLUSTER_GRES_CONF='Name=gpu File=/dev/nvidia[0-2]' \
+        cluster_start "$BENCH_ROOT/cluster" "required $BERTH_PREFIX/lib/berth_spank.so config=$BENCH_ROOT/berth.conf" ||
+        die "the Slurm for the steps does not start"
+    heading "a step with one of three made-up GPUs, $(find "$GPU_TREE/lib" -type f | wc -l) libraries (ms)"
+    commands_begin
+    command_add "folder" "${srun[@]}" --gres=gpu:1 --container="$folder/tree" /bin/busybox true
+    command_add "folder, --container-nv" "${srun[@]}" --gres=gpu:1 --container="$folder/tree" --container-nv /bin/busybox true
+    GPUS=--gres=gpu:1 TABLE="-v tasks=1" commands_run "folder" --rounds "$(rounds 20 3)" --warm-up 1 --pause-ms 100
+    cluster_stop "$BENCH_ROOT/cluster"
+    gpus_down
+}
+
 # step_tasks N FOLDER
 step_tasks() {
     local tasks=$1 folder=$2 label="$1 tasks" COMMANDS_AS=step_in_job
@@ -31,7 +53,7 @@ step_tasks() {
     TABLE="-v tasks=$tasks" commands_run "$label, no container" --rounds "$(rounds 20 3)" --warm-up 1 --pause-ms 100
 }
 
-step_in_job() { as_user salloc --quiet --chdir=/ -n "$tasks" "$@"; }
+step_in_job() { as_user salloc --quiet --chdir=/ -n "$tasks" ${GPUS:+"$GPUS"} "$@"; }
 
 # step_starts N FOLDER: how long until the last of N tasks runs, by the clock that each of them reads first. Their ends are
 # left out: to those Slurm itself adds more, the more tasks there are.
