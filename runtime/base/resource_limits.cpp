@@ -1,5 +1,6 @@
 #include "runtime/base/resource_limits.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,6 +24,14 @@ Status limit_memory(std::uint64_t more) {
     BERTH_TRY(const std::string statm, read_file("/proc/self/statm", 256));
     const std::uint64_t pages = std::strtoull(statm.c_str(), nullptr, 10);
     return lower_limit(RLIMIT_AS, pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) + more, "RLIMIT_AS");
+}
+
+Status give_up_oom_protection() {
+    constexpr const char* kPath = "/proc/self/oom_score_adj";
+    const auto score = read_file(kPath, 64);
+    if (!score || !score->starts_with('-')) return {};
+    BERTH_TRY(const auto file, open_at(AT_FDCWD, kPath, O_WRONLY));
+    return write_all(file.get(), "0", kPath);
 }
 
 }  // namespace berth

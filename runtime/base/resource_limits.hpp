@@ -15,4 +15,8 @@ namespace berth {
 /// Lets this process map `more` bytes beside those that it has mapped. Reads /proc/self/statm.
 [[nodiscard]] Status limit_memory(std::uint64_t more);
 
+/// slurmstepd may be the last that the kernel kills when memory runs out; what works for a user must not be: its
+/// /proc/self/oom_score_adj is 0 again. Needs no privilege.
+[[nodiscard]] Status give_up_oom_protection();
+
 }  // namespace berth

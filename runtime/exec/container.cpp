@@ -204,7 +204,7 @@ Result<Considered> consider(const Request& request, const config::SitePolicy& po
 Result<Prepared> prepare(const Considered& considered, const config::SiteConfig& site, const JobContext& job, UserSide& side,
                          const LauncherParts& launcher) {
     const Identity identity{job.uid, job.gid, job.groups};
-    HookCaller hook_caller{job.privileged ? std::optional(identity) : std::nullopt, launcher.devices,
+    HookCaller hook_caller{job.privileged ? std::optional(identity) : std::nullopt, launcher.devices, job.launch == Launch::slurm ? job.daemon : 0,
                            job.launch == Launch::slurm ? fmt::format("{}.{}", job.job, job.step) : std::to_string(::getpid())};
     RunnerInputs inputs{side, job.privileged, considered.image.fd.get(), considered.image.info,
                         caller_entries(considered.decision, job), std::nullopt, std::move(hook_caller), launcher.cgroup, launcher.prepared_namespace,

@@ -45,6 +45,15 @@ std::string kernel_words(int context) {
     return words.empty() ? words : words + ")";
 }
 
+/// For a mount and all that is mounted beneath it.
+Status set_attributes(int mount, std::uint64_t set, const std::string& what) {
+    mount_attr attributes{};
+    attributes.attr_set = set;
+    if (::mount_setattr(mount, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes) != 0)
+        return errno_error("cannot restrict the mount of " + printable(what));
+    return {};
+}
+
 }  // namespace
 
 AsLooker::AsLooker() {
@@ -98,13 +107,9 @@ Result<UniqueFd> clone_mount(int fd, const std::string& what) {
     return mount;
 }
 
-Status refuse_programs(int mount, const std::string& what) {
-    mount_attr attributes{};
-    attributes.attr_set = MOUNT_ATTR_NOEXEC;
-    if (::mount_setattr(mount, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes) != 0)
-        return errno_error("cannot restrict the mount of " + printable(what));
-    return {};
-}
+Status refuse_programs(int mount, const std::string& what) { return set_attributes(mount, MOUNT_ATTR_NOEXEC, what); }
+
+Status refuse_links(int mount, const std::string& what) { return set_attributes(mount, MOUNT_ATTR_NOSYMFOLLOW, what); }
 
 Status restrict_mount(int mount, Access access, DeviceNodes devices, const std::string& what) {
     mount_attr attributes{};

@@ -58,6 +58,8 @@ enum class DeviceNodes { refused, working };
 [[nodiscard]] Status restrict_mount(int mount, Access access, DeviceNodes devices, const std::string& what);
 /// noexec, for it and what is mounted beneath.
 [[nodiscard]] Status refuse_programs(int mount, const std::string& what);
+/// Symbolic links in it, and in what is mounted beneath, are not followed (ELOOP). Linux 5.14.
+[[nodiscard]] Status refuse_links(int mount, const std::string& what);
 /// Read-only for this one mount.
 [[nodiscard]] Status make_read_only(int mount, const std::string& what);
 

@@ -6,6 +6,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <set>
 
 #include "runtime/base/io.hpp"
@@ -26,6 +28,8 @@ struct SourceTree {
 };
 
 constexpr std::chrono::seconds kServerEndTime{2};
+/// The caller may stop these programs, and slurmstepd with them for as long: see kOutcomeTime of step_client.cpp.
+constexpr std::chrono::seconds kHooksTime{15};
 
 /// /proc and /sys must be the real ones: what reads them believes them.
 Status check_system_source(int fd, const std::string& path) {
@@ -293,7 +297,14 @@ private:
         return {};
     }
 
-    Status apply(const effect::RunHook& e) { return run_hook(e, in_.hook_caller, root_.get()); }
+    Status apply(const effect::RunHook& e) {
+        const auto now = std::chrono::steady_clock::now();
+        if (!hooks_end_) hooks_end_ = now + kHooksTime;
+        const auto left = std::chrono::ceil<std::chrono::seconds>(*hooks_end_ - now);
+        if (left <= std::chrono::seconds::zero())
+            return Error{Category::system, ETIMEDOUT, "the hooks of CDI devices take longer than " + std::to_string(kHooksTime.count()) + " s together"};
+        return run_hook({e.hook, std::min(e.limit, left)}, in_.hook_caller, root_.get());
+    }
 
     Status apply(const effect::PivotRoot&) {
         // pivot_root(2) with both arguments ".": the old root ends up on top of the new one, with the image and the
@@ -326,6 +337,7 @@ private:
     UniqueFd image_;
     UniqueFd root_;
     std::optional<ImageServer> server_;
+    std::optional<std::chrono::steady_clock::time_point> hooks_end_;
     std::vector<ImageScript> scripts_;
     std::optional<GlibcVersion> glibc_;
 };

@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::chrono::seconds kNamespaceTime{30};
 constexpr std::chrono::seconds kServerEndTime{2};
-// Longer than each bound inside berth-step (30 s for the agent, 35 s for a signature, 15 s for the image server), shorter
+// Longer than each bound inside berth-step (30 s for the agent, 35 s for a signature, 15 s for the image server, 25 s for all hooks), shorter
 // than Slurm's UnkillableStepTimeout.
 constexpr std::chrono::seconds kOutcomeTime{50};
 

@@ -68,15 +68,6 @@ Status check_image_descriptor(const Options& options) {
     return {};
 }
 
-/// slurmstepd is the last that the kernel kills when memory runs out; what reads a user's image must not be.
-Status give_up_oom_protection() {
-    constexpr const char* kPath = "/proc/self/oom_score_adj";
-    const auto score = read_file(kPath, 64);
-    if (!score || !score->starts_with('-')) return {};
-    BERTH_TRY(const auto file, open_at(AT_FDCWD, kPath, O_WRONLY));
-    return write_all(file.get(), "0", kPath);
-}
-
 }  // namespace
 
 Status detach_from_caller(const Options& options) {

@@ -9,8 +9,7 @@ namespace berth {
 namespace {
 
 constexpr std::uint32_t kHookSeconds = 10;  // where a specification gives it no time
-/// The caller may stop the program, and with it slurmstepd, whose node Slurm drains after UnkillableStepTimeout (60 s).
-constexpr std::chrono::seconds kMostHookTime{30};
+constexpr std::chrono::seconds kMostHookTime{15};
 
 /// Builds one plan; sources are numbered as they are met.
 class Planner {

@@ -68,6 +68,49 @@ test_a_program_that_is_stopped() {
     check_clean
 }
 
+# Several programs, each within its time: together they keep slurmstepd from nothing for longer than one may.
+test_several_programs() {
+    local begin=$SECONDS
+    hook_is timeout=9 <<<'sleep 8'
+    sed -n '/hookName/,$p' "$BERTH_TEST_ROOT/hooks/made-up.yaml" >"$TEST_TMP/more"
+    cat "$TEST_TMP/more" "$TEST_TMP/more" >>"$BERTH_TEST_ROOT/hooks/made-up.yaml"
+    capture hooked "$DEMO" echo ran
+    ((CAPTURED_STATUS != 0 && SECONDS - begin < 25)) || fail "$((SECONDS - begin)) s"
+    check_match 'it took longer than 7 s|longer than 15 s together' "$CAPTURED_ERR"
+    check_clean
+}
+
+# Its memory is the step's, and not the node's.
+test_memory_of_the_program() {
+    hook_is <<<'dd if=/dev/zero of=/dev/null bs=300M count=1 2>/dev/null'
+    check_output ok hooked "$DEMO" --mem=500 echo ok
+    capture hooked "$DEMO" --mem=100 echo ran
+    ((CAPTURED_STATUS != 0)) || fail 'it had 300 MiB'
+    check_match 'failed with status' "$CAPTURED_ERR"
+    check_clean
+}
+
+# A file that the program writes to may be locked by its user for as long as he likes (a write out of a mapping of his own
+# FUSE file): no process of root's writes to it, and those between have nothing open that the program has.
+test_nothing_shared_with_the_processes_between() {
+    local program own=() pid shared
+    hook_is timeout=9 <<<"echo \$(sed -n 's/^NSpid:[[:space:]]*\([0-9]*\).*/\1/p' /proc/self/status) >$HOOK_SAYS; sleep 4"
+    in_background srun --container="$DEMO" --container-cdi=made-up.org/hooks=all true
+    until_true 20 test -s "$HOOK_SAYS" || fail 'the program does not start'
+    program=$(pgrep -u "$TEST_UID" -f made-up-hook | head -n 1)
+    mapfile -t own < <(stat -L -c %d:%i "/proc/$program/fd/"{0,1})
+    pid=$(ps -o ppid= -p "$program" | xargs)
+    while [[ $(cat "/proc/$pid/comm") == berth-step && $(cat "/proc/$(ps -o ppid= -p "$pid" | xargs)/comm") == berth-step ]]; do
+        for shared in "${own[@]}"; do
+            check_no_match "$shared" "$(stat -L -c %d:%i /proc/"$pid"/fd/* 2>/dev/null | xargs)" "open in $pid"
+        done
+        check_equal 0 "$(stat -c %u "/proc/$pid")" "the user of $pid"
+        pid=$(ps -o ppid= -p "$pid" | xargs)
+    done
+    wait
+    check_clean
+}
+
 # What it starts does not outlive it: it would run outside of the step's limits.
 test_processes_that_stay() {
     hook_is <<<'for i in 1 2 3; do setsid sh -c "trap \"\" TERM HUP; sleep 7655" >/dev/null 2>&1 & done; sleep 0.1; exit 0'

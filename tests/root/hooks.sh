@@ -53,15 +53,15 @@ SH
 
 test_its_answer_decides() {
     hook_is <<<'echo "no licence is left" >&2; exit 3'
-    check_refused "the hook $HOOK of a CDI device failed with status 3: no licence is left" with_hook as_user true
+    check_refused "the hook $HOOK of a CDI device failed with status 3; it printed: no licence is left" with_hook as_user true
     hook_is <<<'kill -SEGV $$'
     check_refused 'failed with status 139' with_hook as_user true
     hook_is timeout=1 <<<'echo waiting; sleep 100'
-    check_refused 'waiting.*it took longer than 1 s' with_hook as_user true
+    check_refused 'failed: it took longer than 1 s; it printed: waiting' with_hook as_user true
     hook_is <<<'exec cat /dev/zero'
     check_refused 'failed with status' with_hook as_user true
     printf '#!/no/such/interpreter\n' >"$HOOK"
-    check_refused 'failed with status 127: cannot be executed: No such file' with_hook as_user true
+    check_refused 'failed: cannot be executed: No such file' with_hook as_user true
 }
 
 test_nothing_of_it_is_left() {
@@ -91,6 +91,28 @@ test_what_is_not_run() {
     check_refused "this node does not allow the hook $HOOK" with_hook as_user true
     configure_release 'allow cdi hook' "$HOOK"
     check_match "run the hook $HOOK \(createContainer\) as the caller, for at most 5 s" "$(as_user berth exec --explain --cdi made-up.org/hooks=all "$DEMO" true)"
+}
+
+# What is mounted over the host's root until the container is made: a weaker runtime has every ".." that reaches "/" lead
+# there, and the image's code run on the host.
+test_the_image_is_not_above_the_root() {
+    local who
+    ln -s ../../../../../../../../../../bin/probe "$BERTH_TEST_ROOT/hooks/link"
+    for who in as_user as_root; do
+        hook_is <<<"for path in /../bin/probe $BERTH_TEST_ROOT/hooks/link; do [ ! -e \$path ] || { echo \$path is the image\'s; exit 1; }; done; ls rootfs/bin/probe"
+        check_output ok with_hook "$who" echo ok
+    done
+    rm "$BERTH_TEST_ROOT/hooks/link"
+}
+
+# Root owns the host's files, with capabilities or without: a link of the image's to one of them is not followed for him.
+test_links_of_the_image() {
+    cp -a "$FIXTURES/demo" "$FILE_TMP/linked"
+    ln -sf "$BERTH_TEST_ROOT/hooks/taken" "$FILE_TMP/linked/etc/motd"
+    hook_is <<<'echo taken >rootfs/etc/motd; exit 0'
+    capture as_root berth exec --cdi made-up.org/hooks=all "$FILE_TMP/linked" true
+    [[ ! -e $BERTH_TEST_ROOT/hooks/taken ]] || fail 'root wrote through a link of the image'
+    rm -rf "$FILE_TMP/linked"
 }
 
 # A device gives nobody a group.

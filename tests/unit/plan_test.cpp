@@ -254,7 +254,7 @@ TEST_CASE("plan: what belongs to a GPU, beneath what the user binds") {
     CHECK(plan.sources[binds[static_cast<std::size_t>(library)].source] == SourceSpec{"/usr/lib/libcuda.so.5", false});
 }
 
-TEST_CASE("plan: hooks run when all is mounted, and for half a minute at most") {
+TEST_CASE("plan: hooks run when all is mounted, and for a quarter of a minute at most") {
     Situation now;
     Decision decision = now.decide();
     decision.cdi.hooks = {{"prestart", "/opt/a", {}, {}, std::nullopt}, {"createContainer", "/opt/b", {}, {}, 3}, {"createContainer", "/opt/c", {}, {}, 4000000000U}};
@@ -263,7 +263,7 @@ TEST_CASE("plan: hooks run when all is mounted, and for half a minute at most") 
     REQUIRE(hooks.size() == 3);
     CHECK(hooks[0] == RunHook{decision.cdi.hooks[0], std::chrono::seconds(10)});
     CHECK(hooks[1].limit == std::chrono::seconds(3));
-    CHECK(hooks[2].limit == std::chrono::seconds(30));
+    CHECK(hooks[2].limit == std::chrono::seconds(15));
     CHECK_THAT(names_of(plan), Catch::Matchers::Contains("Bind RunHook RunHook RunHook PivotRoot"));
 }
 
