@@ -15,7 +15,7 @@
 : "${BERTH_MATRIX:=trixie sid}"
 # The Slurm that each suite is there for: by that name go the results when no folder tells which one it has.
 declare -gA MATRIX_SLURM=([trixie]=24.11 [sid]=26.05)
-# Which tests run there: those of Slurm, and the attacks on what Slurm's releases may do differently.
+# Which tests run there, unless -f says it: those of Slurm, and the attacks on what Slurm's releases may do differently.
 MATRIX_FILES='^slurm/|^attacks/lost_options'
 
 tier_matrix() {
@@ -115,7 +115,7 @@ matrix_inside() {
         "$MATRIX_FOLDER/ccache:/berth/ccache" "$scratch/results:/berth/results" -- \
         env -i PATH="$PATH" HOME=/root LC_ALL=C.UTF-8 BERTH_TESTS_IN_NAMESPACE=1 BERTH_BUILD=/berth/build CCACHE_DIR=/berth/ccache \
         BERTH_TEST_PRESET=dev BERTH_RESULTS=/berth/results BERTH_RESULTS_PREFIX="$name:" BERTH_TEST_PLACE=/berth/place \
-        /berth/source/run-tests ${PATTERN:+-k "$PATTERN"} -f "$MATRIX_FILES" slurm attacks </dev/null &
+        /berth/source/run-tests ${PATTERN:+-k "$PATTERN"} -f "${FILE_PATTERN:-$MATRIX_FILES}" slurm attacks </dev/null &
     MATRIX_PID=$!
     wait "$MATRIX_PID" || status=$?
     unset MATRIX_PID

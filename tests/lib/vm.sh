@@ -49,7 +49,7 @@ vm_hand_in() {
         cp -a "$BERTH_SOURCE/conf" "$in/source/" && cp -a "$BERTH_SOURCE"/tests/{lib,slurm,vm} "$in/source/tests/" &&
         cp -a "$1" "$in/prefix" || return
     if [[ -n ${BERTH_TEST_CORPUS:-} ]]; then cp -rL "$BERTH_TEST_CORPUS" "$in/corpus" || return; fi
-    printf 'export PATTERN=%q BERTH_TEST_PATIENCE=%q\n' "$PATTERN" "$(vm_patience)" >"$in/settings"
+    printf 'export PATTERN=%q FILE_PATTERN=%q BERTH_TEST_PATIENCE=%q\n' "$PATTERN" "$FILE_PATTERN" "$(vm_patience)" >"$in/settings"
     tar -c -f "$VM_WORK/in.tar" --owner=root:0 --group=root:0 --mode=go-w --sort=name -C "$in" . && rm -rf "$in"
 }
 
