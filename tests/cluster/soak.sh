@@ -28,13 +28,32 @@ victims() {
     case $1 in
         task) pgrep -U "$TEST_UID" -x sleep ;;
         server) servers ;;
-        helper) comm -23 <(ours | sort) <(servers | sort) ;;
         slurmstepd) cluster_step_daemons "$CLUSTER" ;;
-        none) ;;
     esac
 }
 
 find_victims() { VICTIMS=$(victims "$1"); [[ -n $VICTIMS ]]; }
+
+# kill_when_met VICTIM: waits for such a process, and kills one at a random moment of its life; says how many it killed.
+kill_when_met() {
+    until_true 5 find_victims "$1" || true
+    sleep "0.$(printf '%03d' $((RANDOM % 250)))"
+    # A process that was waited for is looked for anew.
+    find_victims "$1" || true
+    # shellcheck disable=SC2086
+    kill_one $VICTIMS
+}
+
+# kill_helper: berth-step and its agent live for some hundredths of a second: found and killed by one program, the first of
+# them or the last, whatever moment of its life that is.
+kill_helper() {
+    local which end=$((SECONDS + 5))
+    which=$(pick --oldest --newest)
+    until pkill -KILL "$which" -U "0,$TEST_UID" -f "^$BERTH_PREFIX/libexec/berth/berth-(step|fuse)"; do
+        ((SECONDS <= end)) || { echo 0; return; }
+    done
+    echo 1
+}
 
 # soak_step VICTIM ARGUMENT…: a step, in which one process of this kind is killed at a random moment of its life.
 soak_step() {
@@ -42,14 +61,11 @@ soak_step() {
     shift
     in_background timeout --kill-after=5 20 srun --quiet "$@" sleep 1 >/dev/null 2>&1
     srun=$!
-    [[ $victim == none ]] || until_true 5 find_victims "$victim" || true
-    # berth-step lives too short to be let live on; a process that was waited for is looked for anew.
-    if [[ $victim != helper ]]; then
-        sleep "0.$(printf '%03d' $((RANDOM % 250)))"
-        find_victims "$victim" || true
-    fi
-    # shellcheck disable=SC2086
-    printf '%s %s\n' "$victim" "$(kill_one $VICTIMS)" >>"$FILE_TMP/kills"
+    case $victim in
+        none) ;;
+        helper) printf 'helper %s\n' "$(kill_helper)" ;;
+        *) printf '%s %s\n' "$victim" "$(kill_when_met "$victim")" ;;
+    esac >>"$FILE_TMP/kills"
     # srun waits for a slurmstepd that is gone for longer than anybody here.
     [[ $victim != slurmstepd ]] || { sleep 0.5; as_user scancel --user="$TEST_USER" 2>/dev/null || true; }
     wait "$srun" || true
