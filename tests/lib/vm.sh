@@ -36,7 +36,9 @@ vm_run() {
     vm_hand_in "$1" || die "cannot pack what the virtual machine needs"
     vm_start
     tail --pid="$VM_PID" -n +1 -f "$VM_WORK/output" &
-    timeout "$BERTH_VM_SECONDS" tail --pid="$VM_PID" -f /dev/null || vm_stop
+    # In the background, so that a signal to us is not kept waiting for its end.
+    timeout "$BERTH_VM_SECONDS" tail --pid="$VM_PID" -f /dev/null &
+    wait $! || vm_stop
     wait
     unset VM_PID
     vm_results
