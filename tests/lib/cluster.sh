@@ -68,7 +68,7 @@ SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
 CredType=cred/munge
-AuthInfo=socket=$CLUSTER/munge/socket
+AuthInfo=socket=$CLUSTER/munge/socket,cred_expire=$(patient 120)
 StateSaveLocation=$CLUSTER/private/state
 SlurmdSpoolDir=$CLUSTER/spool
 SlurmctldPidFile=$CLUSTER/private/slurmctld.pid
