@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/base/whole_number.hpp"
 #include "runtime/config/seccomp_profile.hpp"
 #include "runtime/config/site_policy.hpp"
 #include "runtime/exec/seccomp_filter.hpp"
@@ -180,7 +181,7 @@ int time_filter(const std::string& name) {
 
 int main(int argc, char** argv) {
     const std::string what = argc > 2 ? argv[1] : "";
-    if (what == "decide") return decide_rounds(std::max(1, std::atoi(argv[2])));
+    if (what == "decide") return decide_rounds(std::max(1, whole_number<int>(argv[2]).value_or(1)));
     if (what == "filter") return time_filter(argv[2]);
     fail("expected: decide ROUNDS, or filter none|ours|libseccomp");
 }

@@ -18,6 +18,7 @@
 
 #include "runtime/base/io.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/base/whole_number.hpp"
 #include "runtime/exec/container.hpp"
 #include "runtime/exec/namespaces.hpp"
 
@@ -155,7 +156,7 @@ std::optional<pid_t> session_of(const std::string& pid) {
     if (!stat) return std::nullopt;
     const auto fields = split(std::string_view(*stat).substr(stat->rfind(')') + 2), ' ');
     if (fields.size() < 4 || fields[0] == "Z" || fields[0] == "X") return std::nullopt;
-    return static_cast<pid_t>(std::atol(fields[3].c_str()));
+    return whole_number<pid_t>(fields[3]);
 }
 
 /// The effective user. Not the owner of /proc/PID, which is root where the process may not be traced.
@@ -260,6 +261,6 @@ int main(int argc, char** argv) {
     }
     Setting setting{argv[1], std::move(site).value(), std::nullopt};
     if (argc == 5)
-        setting.user = Identity{static_cast<uid_t>(std::atol(argv[3])), static_cast<gid_t>(std::atol(argv[4])), {}};
+        setting.user = Identity{whole_number<uid_t>(argv[3]).value(), whole_number<gid_t>(argv[4]).value(), {}};
     return all_tries(setting);
 }

@@ -201,6 +201,7 @@ TEST_CASE("cgroup files: the order is that of writing") {
         "[[devices]]\nallow = true\ntype = \"c\"\naccess = \"r\"\n",
         CgroupVersion::v1);
     std::vector<std::string> keys;
+    keys.reserve(all.size());
     for (const CgroupSetting& each : all) keys.push_back(each.key + " " + each.text);
     CHECK(keys == std::vector<std::string>{"memory.limit 5", "memory.swap 9", "cpu.shares 5", "cpu.idle 1",
                                            "devices a *:* rwm", "devices c *:* r"});

@@ -7,6 +7,7 @@
 
 #include <catch2/catch.hpp>
 #include <cstring>
+#include <numeric>
 
 #include "runtime/base/io.hpp"
 
@@ -79,8 +80,8 @@ TEST_CASE("ELF library: no change of the tables makes it read beyond them") {
     ElfW(Ehdr) header{};
     std::memcpy(&header, bytes.data(), sizeof header);
     // Every byte of the header, and of the sections' table.
-    std::vector<std::size_t> places;
-    for (std::size_t at = 0; at < sizeof header; ++at) places.push_back(at);
+    std::vector<std::size_t> places(sizeof header);
+    std::iota(places.begin(), places.end(), std::size_t{0});
     for (std::size_t at = 0; at < header.e_shnum * sizeof(ElfW(Shdr)); at += 3) places.push_back(header.e_shoff + at);
     for (const std::size_t at : places) {
         std::string changed = bytes;

@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <random>
 
+#include "runtime/base/whole_number.hpp"
 #include "runtime/environment/export_listing.hpp"
 #include "runtime/environment/image_scripts.hpp"
 #include "tests/unit/environment_shells.hpp"
@@ -287,9 +288,11 @@ TEST_CASE("random scripts: whatever is understood, every shell agrees with") {
                                                     ";",
                                                     ":-",
                                                     "+"};
-    std::mt19937 random(std::getenv("BERTH_TEST_SEED") != nullptr
-                            ? static_cast<unsigned>(std::atoi(std::getenv("BERTH_TEST_SEED")))
-                            : 1u);
+    const auto number = [](const char* name, unsigned otherwise) {
+        const char* const text = std::getenv(name);
+        return text == nullptr ? otherwise : whole_number<unsigned>(text).value();
+    };
+    std::mt19937 random(number("BERTH_TEST_SEED", 1));
     const auto pick = [&](std::size_t bound) { return static_cast<std::size_t>(random() % bound); };
     const auto word = [&] {
         std::string text;
@@ -312,9 +315,9 @@ TEST_CASE("random scripts: whatever is understood, every shell agrees with") {
             default: return "export " + name() + "=" + word();
         }
     };
-    int understood = 0;
-    const int rounds = std::getenv("BERTH_TEST_ROUNDS") != nullptr ? std::atoi(std::getenv("BERTH_TEST_ROUNDS")) : 300;
-    for (int round = 0; round < rounds; ++round) {
+    unsigned understood = 0;
+    const unsigned rounds = number("BERTH_TEST_ROUNDS", 300);
+    for (unsigned round = 0; round < rounds; ++round) {
         std::string text;
         for (auto count = 1 + pick(4); count-- > 0;) text += line() + "\n";
         const auto result = run(text, before_scripts(kFacts));
