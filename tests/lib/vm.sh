@@ -86,12 +86,13 @@ vm_results() {
     result_record fail "vm:the machine" 0 "it ended early, or not within $BERTH_VM_SECONDS s; see the output above"
 }
 
-# vm_accelerator: kvm where a guest comes to its first instructions with it, which /dev/kvm alone does not tell. This one is
-# a boot sector that writes to the port of qemu's exit device: mov al, 16; out 0xf4, al; hlt.
+# vm_accelerator: kvm where a guest comes to its first instructions with it, and soon: /dev/kvm alone tells neither, and there
+# are machines whose own processor is emulated to the guest. This one is a boot sector that writes to the port of qemu's exit
+# device: mov al, 16; out 0xf4, al; hlt.
 vm_accelerator() {
     local sector=$VM_WORK/sector status=0
     printf '\xb0\x10\xe6\xf4\xf4%0505d\x55\xaa' 0 >"$sector"
-    timeout 5 "$BERTH_VM_QEMU" -nodefaults -display none -accel kvm -m 16 -device isa-debug-exit,iobase=0xf4,iosize=4 \
+    timeout 2 "$BERTH_VM_QEMU" -nodefaults -display none -accel kvm -m 16 -device isa-debug-exit,iobase=0xf4,iosize=4 \
         -drive "file=$sector,format=raw,if=ide" >/dev/null 2>&1 </dev/null || status=$?
     if ((status == 33)); then echo kvm; else echo tcg; fi
 }
