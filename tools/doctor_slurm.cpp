@@ -136,7 +136,8 @@ std::vector<Finding> examine_release(const Surroundings& node, const std::string
     const std::string number = release.substr(0, release.find('-'));
     if (prolog && !prolog->empty() && std::ranges::count(kPrologDefect, number) > 0)
         findings.push_back({Health::warn, "TaskProlog",
-                            fmt::format("Slurm {} starts {} through its own slurmstepd, which images lack: every step in a container fails", number, *prolog),
+                            fmt::format("Slurm {} starts {} through its own slurmstepd, which images lack: every step in a container fails", number,
+                                        *prolog),
                             "update Slurm (mended in 24.11.7 and 25.05.2), or use no TaskProlog where containers run"});
     return findings;
 }

@@ -179,7 +179,8 @@ TEST_CASE("doctor: releases of Slurm whose TaskProlog ends containers") {
     std::string release;
     const auto found = [&] {
         std::string text;
-        for (const Finding& finding : examine_release(node.get(), release)) text += finding.subject + ": " + finding.detail + " -> " + finding.remedy + "\n";
+        for (const Finding& finding : examine_release(node.get(), release))
+            text += finding.subject + ": " + finding.detail + " -> " + finding.remedy + "\n";
         return text;
     };
     for (const char* const each : {"22.05.8", "24.11.0", "24.11.6", "24.11.7", "25.05.1", "25.05.2"}) {
