@@ -49,6 +49,7 @@ std::string end_of(const UniqueFd& file) {
 /// For exec(2); points into `texts`.
 std::vector<char*> pointers(const std::vector<std::string>& texts) {
     std::vector<char*> all;
+    all.reserve(texts.size() + 1);
     for (const auto& text : texts) all.push_back(const_cast<char*>(text.c_str()));
     all.push_back(nullptr);
     return all;
