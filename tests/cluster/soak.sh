@@ -33,10 +33,12 @@ victims() {
 }
 
 find_victims() { VICTIMS=$(victims "$1"); [[ -n $VICTIMS ]]; }
+met_or_over() { find_victims "$1" || gone "$2"; }
 
-# kill_when_met VICTIM: waits for such a process, and kills one at a random moment of its life; says how many it killed.
+# kill_when_met VICTIM SRUN: waits for such a process of srun's step, and kills one at a random moment of its life; says how
+# many it killed.
 kill_when_met() {
-    until_true 5 find_victims "$1" || true
+    until_true 20 met_or_over "$1" "$2" || true
     sleep "0.$(printf '%03d' $((RANDOM % 250)))"
     # A process that was waited for is looked for anew.
     find_victims "$1" || true
@@ -44,30 +46,51 @@ kill_when_met() {
     kill_one $VICTIMS
 }
 
-# kill_helper: berth-step and its agent live for some hundredths of a second: found and killed by one program, the first of
-# them or the last, whatever moment of its life that is.
+# kill_helper SRUN: berth-step and its agent live for some hundredths of a second, too short for pgrep(1): the processes that
+# begin now are watched, and one of those is killed at a random moment. Says how many it killed.
 kill_helper() {
-    local which end=$((SECONDS + 5))
-    which=$(pick --oldest --newest)
-    until pkill -KILL "$which" -U "0,$TEST_UID" -f "^$BERTH_PREFIX/libexec/berth/berth-(step|fuse)"; do
-        ((SECONDS <= end)) || { echo 0; return; }
-    done
-    echo 1
+    python3 -c '
+import os, random, sys, time
+program, srun = sys.argv[1:]
+def last_pid(): return int(open("/proc/loadavg").read().split()[4])
+seen, young = last_pid(), {}
+while os.path.exists("/proc/" + srun + "/exe"):
+    last, now = last_pid(), time.monotonic()
+    young.update((pid, now) for pid in range(seen + 1, last + 1))
+    seen = last
+    for pid, since in list(young.items()):
+        try:
+            if os.readlink(f"/proc/{pid}/exe") == program:
+                del young[pid]
+                time.sleep(random.random() * 0.01)
+                if os.readlink(f"/proc/{pid}/exe") == program:
+                    os.kill(pid, 9)
+                    sys.exit(print(1))
+            elif now - since > 0.2: del young[pid]
+        except OSError: young.pop(pid, None)
+print(0)' "$BERTH_PREFIX/libexec/berth/berth-step" "$1"
 }
 
 # soak_step VICTIM ARGUMENT…: a step, in which one process of this kind is killed at a random moment of its life.
 soak_step() {
-    local victim=$1 srun
+    local victim=$1 limit=90 srun
     shift
-    in_background timeout --kill-after=5 20 srun --quiet "$@" sleep 1 >/dev/null 2>&1
+    # srun waits for a slurmstepd that is gone for longer than anybody here.
+    [[ $victim != slurmstepd ]] || limit=20
+    in_background timeout --kill-after=5 "$(patient $limit)" srun --quiet "$@" sleep 1 >/dev/null 2>&1
     srun=$!
     case $victim in
         none) ;;
-        helper) printf 'helper %s\n' "$(kill_helper)" ;;
-        *) printf '%s %s\n' "$victim" "$(kill_when_met "$victim")" ;;
+        helper) printf 'helper %s\n' "$(kill_helper "$srun")" ;;
+        *) printf '%s %s\n' "$victim" "$(kill_when_met "$victim" "$srun")" ;;
     esac >>"$FILE_TMP/kills"
-    # srun waits for a slurmstepd that is gone for longer than anybody here.
-    [[ $victim != slurmstepd ]] || { sleep 0.5; as_user scancel --user="$TEST_USER" 2>/dev/null || true; }
+    if [[ $victim == slurmstepd ]]; then
+        sleep 0.5
+        as_user scancel --user="$TEST_USER" 2>/dev/null || true
+    else
+        until_true 60 gone "$srun" ||
+            fail "a step does not end; the last that was killed: $(tail -n 1 "$FILE_TMP/kills"); $*: $(squeue --noheader; left_over)"
+    fi
     wait "$srun" || true
     [[ $victim != slurmstepd ]] || until_true 30 cluster_no_jobs || true
 }
