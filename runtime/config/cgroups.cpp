@@ -357,7 +357,7 @@ private:
         rule.access = required(entry, "access", text(entry, "access", access_letters));
         const bool of_all = type == DeviceType::all || !entry.table.contains("type");
         if (of_all && (rule.major || rule.minor))
-            problem(entry.table, "devices: a rule for one number needs a type, \"b\" or \"c\"");
+            problem(entry.table, R"(devices: a rule for one number needs a type, "b" or "c")");
         return rule;
     }
 
