@@ -4,6 +4,7 @@
 #include <systemd/sd-bus.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -77,7 +78,7 @@ int main(int argc, char** argv) {
         return 1;
     }
     for (int tries = 0; tries < kTries; ++tries) {
-        if (arrived(arguments.back(), arguments[0]) && arrived(arguments[1], arguments[0])) return 0;
+        if (std::all_of(arguments.begin() + 1, arguments.end(), [&](const std::string& pid) { return arrived(pid, arguments[0]); })) return 0;
         ::usleep(kPause);
     }
     return complain("the processes were not moved", -ETIMEDOUT);

@@ -219,9 +219,12 @@ private:
         return {};
     }
 
-    /// A scope of the user's systemd, with this process and its keeper in it.
+    /// A scope of the user's systemd, with all of this container's processes and its keeper in it: from elsewhere the caller
+    /// may move none into it.
     Status ask_systemd() const {
-        BERTH_TRY(Child helper, Child::spawn(scope_program(), {name_ + ".scope", std::to_string(::getpid()), std::to_string(keeper_)}, {STDERR_FILENO}));
+        std::vector<std::string> arguments{name_ + ".scope", std::to_string(keeper_)};
+        for (const pid_t each : members_) arguments.push_back(std::to_string(each));
+        BERTH_TRY(Child helper, Child::spawn(scope_program(), arguments, {STDERR_FILENO}));
         BERTH_TRY(const int status, helper.wait(kScopeTime));
         if (status != 0) return Error{Category::unsupported, 0, std::string("your systemd made no scope: ") + kNoWay};
         return {};
