@@ -246,7 +246,14 @@ void add_action(CLI::App& app, int& status, Action action, const char* name, con
             status = kFailure;
             return;
         }
-        status = perform(*call, command->remaining());
+        const std::vector<std::string> words = command->remaining();
+        if (!words.empty() && words.front().starts_with('-')) {
+            std::fprintf(stderr, "berth: unknown option %s (an image of that name: ./%s); see berth %s --help\n", printable(words.front(), 256).c_str(),
+                         printable(words.front(), 256).c_str(), command->get_name().c_str());
+            status = kFailure;
+            return;
+        }
+        status = perform(*call, words);
     });
 }
 

@@ -12,6 +12,8 @@ int main(int argc, char**) {
         std::fprintf(stderr, "berth-step: started by slurmstepd's plugin only\n");
         return 2;
     }
+    // slurmstepd may have the user's group in force by now: what is written for the node is root's.
+    if (::setresgid(0, 0, 0) != 0) return 2;
     try {
         return berth::serve_step(kSocket);
     } catch (const std::exception&) {

@@ -142,15 +142,29 @@ std::vector<Finding> examine_release(const Surroundings& node, const std::string
     return findings;
 }
 
+namespace {
+
+/// The option for the socket that Slurm is told to use, where it is another than munge's own. It becomes part of a command.
+std::string munge_socket(const Surroundings& node) {
+    constexpr std::string_view kKey = "socket=";
+    constexpr const char* kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
+    for (const auto& part : split(slurm_setting(node, slurm_folder(node) + "/slurm.conf", "AuthInfo").value_or(""), ','))
+        if (part.starts_with(kKey) && part.find_first_not_of(kPlain, kKey.size()) == std::string::npos) return " -S " + part.substr(kKey.size());
+    return {};
+}
+
+}  // namespace
+
 std::vector<Finding> examine_slurm(const Surroundings& node) {
     if (slurm_release()) return examine_release(node, *slurm_release());
     return {{Health::warn, "Slurm", "neither slurmd nor srun is installed: only the command `berth` can be used here",
              "install Slurm where steps are to run, and berth beside it"}};
 }
 
-std::vector<Finding> examine_munge(const Surroundings&) {
+std::vector<Finding> examine_munge(const Surroundings& node) {
     if (!slurm_release()) return {};
-    if (line_of("munge -n | unmunge >/dev/null && echo ok")) return {{Health::ok, "munge", "answers", ""}};
+    const std::string socket = munge_socket(node);
+    if (line_of("munge -n" + socket + " | unmunge" + socket + " >/dev/null && echo ok")) return {{Health::ok, "munge", "answers", ""}};
     return {{Health::fail, "munge", "does not answer", "start munged; Slurm knows nobody without it"}};
 }
 

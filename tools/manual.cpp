@@ -26,14 +26,16 @@ std::string italic(std::string_view text) { return "\\fI" + roff(text) + "\\fR";
 /// An entry of a list: both are roff.
 std::string entry(const std::string& title, const std::string& text) { return ".TP\n" + title + "\n" + text + "\n"; }
 
-/// A character beyond ASCII, by its number: no encoding has to be agreed on. Takes the bytes off the text.
+/// A character beyond ASCII, by its number: no encoding has to be agreed on; an ellipsis by its dots, which every terminal has.
+/// Takes the bytes off the text.
 std::string take_character(std::string_view& text) {
     const auto first = static_cast<unsigned char>(text.front());
     const std::size_t length = std::min<std::size_t>(first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2, text.size());
     unsigned point = first & (0xFFU >> (length + 1));
     for (std::size_t i = 1; i < length; ++i) point = (point << 6U) | (static_cast<unsigned char>(text[i]) & 0x3FU);
     text.remove_prefix(length);
-    return fmt::format("\\[u{:04X}]", point);
+    constexpr unsigned kEllipsis = 0x2026;
+    return point == kEllipsis ? "..." : fmt::format("\\[u{:04X}]", point);
 }
 
 std::string argument_text(const Option& option) {

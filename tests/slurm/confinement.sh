@@ -108,6 +108,7 @@ test_explaining_a_running_step() {
     local job
     in_background srun --container="$DEMO" --container-bind=/usr/share:/mnt sleep "$(patient 20)"
     until_true 10 records_one || fail "no record: $(ls /run/berth/steps 2>&1)"
+    check_equal '0:0' "$(stat -c %u:%g /run/berth/steps/*)" "who owns the record"
     job=$(as_user squeue --noheader --format=%A | head -n 1)
     check_match "step $job.0 " "$("$BERTH_PREFIX/bin/berth" explain "$job.0")"
     check_match 'bind /usr/share +mounted at /mnt +\[.*berth.conf:[0-9]+: user bind control = yes\]' "$(as_user berth explain "$job.0")"

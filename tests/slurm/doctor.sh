@@ -8,6 +8,7 @@ doctor() { "$BERTH_PREFIX/bin/berth" doctor "$@"; }
 
 test_a_sound_cluster() {
     capture doctor
+    check_match 'ok +munge: answers' "$CAPTURED_OUT"
     check_match "ok +Slurm: $(slurmd -V | awk '{print $2}')" "$CAPTURED_OUT"
     check_match 'ok +plugin: .*plugstack.conf:1: ' "$CAPTURED_OUT"
     check_match "ok +plugin's release: built for Slurm " "$CAPTURED_OUT"

@@ -17,7 +17,7 @@ measure_step() {
 
 # What a made-up driver of some forty libraries adds to a step that has one of its devices, after the first.
 measure_gpu() {
-    local folder=$TEST_HOME/bench tasks=1 COMMANDS_AS=step_in_job
+    local folder=$TEST_HOME/bench tasks=1 COMMANDS_AS=step_in_job GPUS=--gres=gpu:1
     local srun=(srun --quiet --overlap --chdir=/ -n 1)
     [[ -e $folder/demo.sif ]] || exec_images "$folder"
     cluster_detect "$BENCH_ROOT/cluster"
@@ -32,7 +32,7 @@ measure_gpu() {
     commands_begin
     command_add "folder" "${srun[@]}" --gres=gpu:1 --container="$folder/tree" /bin/busybox true
     command_add "folder, --container-nv" "${srun[@]}" --gres=gpu:1 --container="$folder/tree" --container-nv /bin/busybox true
-    GPUS=--gres=gpu:1 TABLE="-v tasks=1" commands_run "folder" --rounds "$(rounds 20 3)" --warm-up 1 --pause-ms 100
+    TABLE="-v tasks=1" commands_run "folder" --rounds "$(rounds 20 3)" --warm-up 1 --pause-ms 100
     cluster_stop "$BENCH_ROOT/cluster"
     gpus_down
 }
