@@ -12,6 +12,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "runtime/base/child.hpp"
 #include "runtime/base/install_paths.hpp"
 #include "runtime/base/io.hpp"
 #include "runtime/base/text.hpp"
@@ -93,14 +94,9 @@ Error execute(const std::vector<std::string>& command, const Variables& variable
     static std::vector<std::string> entries;
     static std::vector<char*> environment;
     entries = environment_entries(variables);
-    environment.reserve(entries.size() + 1);
-    for (const auto& entry : entries) environment.push_back(const_cast<char*>(entry.c_str()));
-    environment.push_back(nullptr);
+    environment = exec_vector(entries);
     environ = environment.data();
-    std::vector<char*> argv;
-    argv.reserve(command.size() + 1);
-    for (const auto& argument : command) argv.push_back(const_cast<char*>(argument.c_str()));
-    argv.push_back(nullptr);
+    const auto argv = exec_vector(command);
     ::execvp(argv[0], argv.data());
     return errno_error(printable(command[0]) + " in the container", errno, Category::usage);
 }

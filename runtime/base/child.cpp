@@ -46,12 +46,11 @@ Result<std::vector<UniqueFd>> lifted(const std::vector<int>& fds) {
     return high;
 }
 
-/// The argument vector of exec(2); points into its arguments.
-std::vector<char*> pointers_to(const std::string& program, const std::vector<std::string>& arguments) {
-    std::vector<char*> argv{const_cast<char*>(program.c_str())};
-    for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
-    argv.push_back(nullptr);
-    return argv;
+/// The program's name comes first.
+std::vector<std::string> words_of(const std::string& program, const std::vector<std::string>& arguments) {
+    std::vector<std::string> words{program};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    return words;
 }
 
 /// Becomes the program, which gets all descriptors but the last as 3, 4, …, and the last as 0, 1 and 2.
@@ -60,11 +59,9 @@ std::vector<char*> pointers_to(const std::string& program, const std::vector<std
     for (int fd = 0; fd < 3; ++fd) ::dup2(fds[count].get(), fd);
     for (std::size_t i = 0; i < count; ++i) ::dup2(fds[i].get(), static_cast<int>(i) + 3);
     ::close_range(static_cast<unsigned>(count) + 3, ~0U, 0);
-    sigset_t none;
-    sigemptyset(&none);
-    ::sigprocmask(SIG_SETMASK, &none, nullptr);
-    for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
-    auto argv = pointers_to(program, arguments);
+    reset_signals();
+    const auto words = words_of(program, arguments);
+    const auto argv = exec_vector(words);
     char* no_environment[] = {nullptr};
     ::execve(program.c_str(), argv.data(), no_environment);
     ::_exit(Child::kNotExecuted);
@@ -117,7 +114,8 @@ Result<Child> Child::spawn(const std::string& program, const std::vector<std::st
     posix_spawnattr_setsigdefault(&attributes, &all);
     posix_spawnattr_setflags(&attributes, static_cast<short>(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
 
-    auto argv = pointers_to(program, arguments);
+    const auto words = words_of(program, arguments);
+    const auto argv = exec_vector(words);
     char* no_environment[] = {nullptr};
 
     pid_t pid = -1;
@@ -254,6 +252,21 @@ Result<DetachedProcess> spawn_detached(const std::string& program, const std::ve
                                        const std::vector<int>& fds) {
     BERTH_TRY(auto start, DetachedStart::begin(program, arguments, fds));
     return start.finish();
+}
+
+std::vector<char*> exec_vector(const std::vector<std::string>& texts) {
+    std::vector<char*> all;
+    all.reserve(texts.size() + 1);
+    for (const auto& text : texts) all.push_back(const_cast<char*>(text.c_str()));
+    all.push_back(nullptr);
+    return all;
+}
+
+void reset_signals() noexcept {
+    sigset_t none;
+    sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
 }
 
 Status close_other_fds(std::vector<int> keep) {

@@ -101,6 +101,12 @@ private:
 [[nodiscard]] Result<DetachedProcess> spawn_detached(const std::string& program, const std::vector<std::string>& arguments,
                                                      const std::vector<int>& fds);
 
+/// What exec(2) takes for arguments and environment: points into `texts`, which must stay until then.
+[[nodiscard]] std::vector<char*> exec_vector(const std::vector<std::string>& texts);
+
+/// As a program expects it at its start: no signal is blocked or ignored.
+void reset_signals() noexcept;
+
 /// Closes every descriptor of this process but 0, 1, 2 and those of `keep`. close_range(2).
 Status close_other_fds(std::vector<int> keep);
 

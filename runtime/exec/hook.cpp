@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <functional>
 
 #include "runtime/base/child.hpp"
@@ -44,15 +43,6 @@ std::string end_of(const UniqueFd& file) {
     text.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
     std::ranges::replace(text, '\n', ' ');
     return printable(trim(text), 4 * kShownBytes);
-}
-
-/// For exec(2); points into `texts`.
-std::vector<char*> pointers(const std::vector<std::string>& texts) {
-    std::vector<char*> all;
-    all.reserve(texts.size() + 1);
-    for (const auto& text : texts) all.push_back(const_cast<char*>(text.c_str()));
-    all.push_back(nullptr);
-    return all;
 }
 
 /// One run of a program, from this process down to the program's own: a process of root's that has new namespaces, process 1
@@ -138,8 +128,8 @@ private:
         if (::chdir(hook_bundle_path().c_str()) != 0) return failed(errno_error(hook_bundle_path()).message);
         std::vector<std::string> arguments = hook_.hook.arguments;
         if (arguments.empty()) arguments.push_back(hook_.hook.path);
-        auto argv = pointers(arguments);
-        auto environment = pointers(hook_.hook.env);
+        const auto argv = exec_vector(arguments);
+        const auto environment = exec_vector(hook_.hook.env);
         ::execve(hook_.hook.path.c_str(), argv.data(), environment.data());
         failed(errno_error("cannot be executed").message);
         return Child::kNotExecuted;
@@ -155,14 +145,11 @@ private:
             // The daemon's session keyring would be the program's.
             if (::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) < 0 && errno != ENOSYS) return errno_error("a keyring of its own");
         }
-        ::prctl(PR_SET_DUMPABLE, 0);             // until the exec
-        ::prctl(PR_SET_PDEATHSIG, SIGKILL);      // becoming another user cleared it
+        ::prctl(PR_SET_DUMPABLE, 0);         // until the exec
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // becoming another user cleared it
         if (const int rc = limit_capabilities(0); rc != 0) return errno_error("cannot drop capabilities", rc);
         if (const int rc = set_no_new_privileges(); rc != 0) return errno_error("no_new_privs", rc);
-        for (int number = 1; number < NSIG; ++number) ::signal(number, SIG_DFL);
-        sigset_t none;
-        sigemptyset(&none);
-        ::sigprocmask(SIG_SETMASK, &none, nullptr);
+        reset_signals();
         return {};
     }
 

@@ -28,8 +28,6 @@ struct SourceTree {
 };
 
 constexpr std::chrono::seconds kServerEndTime{2};
-/// The caller may stop these programs, and slurmstepd with them for as long: see kOutcomeTime of step_client.cpp.
-constexpr std::chrono::seconds kHooksTime{15};
 
 /// /proc and /sys must be the real ones: what reads them believes them.
 Status check_system_source(int fd, const std::string& path) {
@@ -299,10 +297,10 @@ private:
 
     Status apply(const effect::RunHook& e) {
         const auto now = std::chrono::steady_clock::now();
-        if (!hooks_end_) hooks_end_ = now + kHooksTime;
+        if (!hooks_end_) hooks_end_ = now + effect::kHooksTime;
         const auto left = std::chrono::ceil<std::chrono::seconds>(*hooks_end_ - now);
         if (left <= std::chrono::seconds::zero())
-            return Error{Category::system, ETIMEDOUT, "the hooks of CDI devices take longer than " + std::to_string(kHooksTime.count()) + " s together"};
+            return Error{Category::system, ETIMEDOUT, "the hooks of CDI devices take longer than " + std::to_string(effect::kHooksTime.count()) + " s together"};
         return run_hook({e.hook, std::min(e.limit, left)}, in_.hook_caller, root_.get());
     }
 

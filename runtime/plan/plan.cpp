@@ -9,7 +9,6 @@ namespace berth {
 namespace {
 
 constexpr std::uint32_t kHookSeconds = 10;  // where a specification gives it no time
-constexpr std::chrono::seconds kMostHookTime{15};
 
 /// Builds one plan; sources are numbered as they are met.
 class Planner {
@@ -127,7 +126,7 @@ private:
         if (!decision_.limits.empty()) add(in_slurms ? Phase::limit : Phase::prepare, effect::LimitResources{decision_.limits});
         for (auto& effect : mounts_) add(Phase::prepare, std::move(effect));
         for (const config::CdiHook& hook : decision_.cdi.hooks)
-            add(Phase::prepare, effect::RunHook{hook, std::min(std::chrono::seconds(hook.timeout_seconds.value_or(kHookSeconds)), kMostHookTime)});
+            add(Phase::prepare, effect::RunHook{hook, std::min(std::chrono::seconds(hook.timeout_seconds.value_or(kHookSeconds)), effect::kHooksTime)});
         add(Phase::prepare, effect::PivotRoot{});
         auto task = task_steps(task_spec(decision_), job_.launch == Launch::slurm);
         plan_.steps.insert(plan_.steps.end(), task.begin(), task.end());

@@ -120,6 +120,8 @@ struct MakeFolder {
     std::string path;
     bool operator==(const MakeFolder&) const = default;
 };
+/// All hooks of a container together. The caller may stop them, and slurmstepd waits meanwhile: see step_client.cpp.
+inline constexpr std::chrono::seconds kHooksTime{15};
 /// A program of the site's, as a CDI specification wants it run, as the caller and without powers. What it answers decides.
 struct RunHook {
     config::CdiHook hook;

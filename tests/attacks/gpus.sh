@@ -2,15 +2,11 @@
 # A user after GPUs that Slurm did not give him. A weaker runtime binds all of /dev, or takes a variable of the user's
 # (NVIDIA_VISIBLE_DEVICES=all) for a right.
 
-skip_file() {
-    [[ $CLUSTER_PROCTRACK == cgroup ]] || echo 'no devices cgroup here'
-    mknod "$BERTH_TEST_ROOT/.probe" c 195 0 2>/dev/null || echo 'device nodes cannot be made here'
-    rm -f "$BERTH_TEST_ROOT/.probe"
-}
+skip_file() { gpus_missing; }
 setup_file() {
     fixtures_create
     gpus_up
-    CLUSTER_GRES=gpu:3 CLUSTER_GRES_CONF='Name=gpu File=/dev/nvidia[0-2]' slurm_up required
+    gpus_slurm_up
     step "$DEMO" --container-nv true 2>/dev/null
 }
 teardown_file() {

@@ -4,16 +4,12 @@
 # user's own process, so what he makes of it must be no more than what he had: no capability, no device of another step's, no
 # process that outlives it or hides from Slurm.
 
-skip_file() {
-    [[ $CLUSTER_PROCTRACK == cgroup ]] || echo 'no devices cgroup here'
-    mknod "$BERTH_TEST_ROOT/.probe" c 195 0 2>/dev/null || echo 'device nodes cannot be made here'
-    rm -f "$BERTH_TEST_ROOT/.probe"
-}
+skip_file() { gpus_missing; }
 setup_file() {
     fixtures_create
     gpus_up
     hooks_up
-    CLUSTER_GRES=gpu:3 CLUSTER_GRES_CONF='Name=gpu File=/dev/nvidia[0-2]' slurm_up required
+    gpus_slurm_up
 }
 teardown_file() {
     slurm_down
@@ -93,8 +89,8 @@ test_memory_of_the_program() {
 # A file that the program writes to may be locked by its user for as long as he likes (a write out of a mapping of his own
 # FUSE file): no process of root's writes to it, and those between have nothing open that the program has.
 test_nothing_shared_with_the_processes_between() {
-    local program own=() pid shared
-    hook_is timeout=9 <<<"echo \$(sed -n 's/^NSpid:[[:space:]]*\([0-9]*\).*/\1/p' /proc/self/status) >$HOOK_SAYS; sleep 4"
+    local program own=() pid shared looked=0
+    hook_is timeout=9 <<<"echo begun >$HOOK_SAYS; sleep 4"
     in_background srun --container="$DEMO" --container-cdi=made-up.org/hooks=all true
     until_true 20 test -s "$HOOK_SAYS" || fail 'the program does not start'
     program=$(pgrep -u "$TEST_UID" -f made-up-hook | head -n 1)
@@ -105,15 +101,17 @@ test_nothing_shared_with_the_processes_between() {
             check_no_match "$shared" "$(stat -L -c %d:%i /proc/"$pid"/fd/* 2>/dev/null | xargs)" "open in $pid"
         done
         check_equal 0 "$(stat -c %u "/proc/$pid")" "the user of $pid"
+        looked=$((looked + 1))
         pid=$(ps -o ppid= -p "$pid" | xargs)
     done
+    check_equal '2 2' "${#own[@]} $looked" 'files of the program, and processes between'
     wait
     check_clean
 }
 
 # What it starts does not outlive it: it would run outside of the step's limits.
 test_processes_that_stay() {
-    hook_is <<<'for i in 1 2 3; do setsid sh -c "trap \"\" TERM HUP; sleep 7655" >/dev/null 2>&1 & done; sleep 0.1; exit 0'
+    hook_is <<<'for i in 1 2 3; do setsid sh -c "trap \"\" TERM HUP; sleep 7655" >/dev/null 2>&1 & done; sleep 0.1; kill -0 $!'
     check_output ok hooked "$DEMO" echo ok
     check_equal '' "$(pgrep -f 'sleep 7655' || true)" 'processes of the hook'
     check_clean

@@ -60,6 +60,16 @@ gpus_devices() {
     mount --rbind "$dev" /dev
 }
 
+# gpus_missing: why they cannot be Slurm's generic resources here; nothing when they can. For skip_file.
+gpus_missing() {
+    [[ $CLUSTER_PROCTRACK == cgroup ]] || echo 'no devices cgroup here'
+    mknod "$BERTH_TEST_ROOT/.probe" c 195 0 2>/dev/null || echo 'device nodes cannot be made here'
+    rm -f "$BERTH_TEST_ROOT/.probe"
+}
+
+# gpus_slurm_up: a Slurm that gives them to steps.
+gpus_slurm_up() { CLUSTER_GRES=gpu:3 CLUSTER_GRES_CONF='Name=gpu File=/dev/nvidia[0-2]' slurm_up required; }
+
 gpus_down() {
     umount -l /dev /etc/ld.so.cache /usr/local/sbin
     umount -l "$GPU_TREE/dev"

@@ -77,7 +77,7 @@ test_the_record() {
     as_root berth exec --nv "$DEMO" true
     check_equal "$before" "$(stat -c %i /run/berth/gpu/nvidia)"
     # A user believes root's record alone.
-    sed -i 's/libcuda.so.535.1/libcuda.so.XXX.1/g' /run/berth/gpu/nvidia
+    sed -i 's/libcuda.so.535.1/libcuda.so.999.1/g' /run/berth/gpu/nvidia
     check_output "${libraries#libcuda.so libcuda.so.1 }" as_user berth exec --nv "$DEMO" sh -c 'echo $(ls /.singularity.d/libs)'
     chown "$TEST_USER" /run/berth/gpu/nvidia
     check_output "$libraries" as_user berth exec --nv "$DEMO" sh -c 'echo $(ls /.singularity.d/libs)'

@@ -65,7 +65,7 @@ test_its_answer_decides() {
 }
 
 test_nothing_of_it_is_left() {
-    hook_is <<<'setsid sleep 7654 >/dev/null 2>&1 & sleep 0.1; exit 0'
+    hook_is <<<'setsid sleep 7654 >/dev/null 2>&1 & sleep 0.1; kill -0 $!'
     check_output ok with_hook as_user echo ok
     check_equal '' "$(pgrep -f 'sleep 7654' || true)" 'a process of the hook'
     check_no_match libexec/berth/bundle "$(cat /proc/self/mounts)"
@@ -109,8 +109,9 @@ test_the_image_is_not_above_the_root() {
 test_links_of_the_image() {
     cp -a "$FIXTURES/demo" "$FILE_TMP/linked"
     ln -sf "$BERTH_TEST_ROOT/hooks/taken" "$FILE_TMP/linked/etc/motd"
-    hook_is <<<'echo taken >rootfs/etc/motd; exit 0'
-    capture as_root berth exec --cdi made-up.org/hooks=all "$FILE_TMP/linked" true
+    hook_is <<<"ls -l rootfs/etc/motd >$BERTH_TEST_ROOT/hooks/saw; echo taken >rootfs/etc/motd; exit 0"
+    check_status 0 as_root berth exec --cdi made-up.org/hooks=all "$FILE_TMP/linked" true
+    check_match "hooks/taken" "$(cat "$BERTH_TEST_ROOT/hooks/saw")"
     [[ ! -e $BERTH_TEST_ROOT/hooks/taken ]] || fail 'root wrote through a link of the image'
     rm -rf "$FILE_TMP/linked"
 }

@@ -2,15 +2,11 @@
 # GPUs as Slurm gives them: made-up devices as generic resources, which the devices cgroup keeps from other steps. A step's
 # container has its own nodes and no other, and each task Slurm's variables.
 
-skip_file() {
-    [[ $CLUSTER_PROCTRACK == cgroup ]] || echo 'no devices cgroup here'
-    mknod "$BERTH_TEST_ROOT/.probe" c 195 0 2>/dev/null || echo 'device nodes cannot be made here'
-    rm -f "$BERTH_TEST_ROOT/.probe"
-}
+skip_file() { gpus_missing; }
 setup_file() {
     fixtures_create
     gpus_up
-    CLUSTER_GRES=gpu:3 CLUSTER_GRES_CONF='Name=gpu File=/dev/nvidia[0-2]' slurm_up required
+    gpus_slurm_up
     # The first step of a node writes what it found of the driver, which stays.
     step "$DEMO" --container-nv true 2>/dev/null
 }
