@@ -227,7 +227,7 @@ Result<Prepared> prepare(const Considered& considered, const config::SiteConfig&
 ContainerFacts container_facts(const Considered& considered, const JobContext& job) {
     const DecidedHome& home = considered.decision.home;
     return {home.kind == DecidedHome::Kind::none ? job.home : home.destination, considered.image.info.path,
-            considered.decision.device_libraries, considered.decision.cdi.variables, considered.decision.cdi.library_folders};
+            !considered.decision.device_libraries.empty(), considered.decision.cdi.variables, considered.decision.cdi.library_folders};
 }
 
 }  // namespace berth

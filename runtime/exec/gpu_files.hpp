@@ -12,9 +12,6 @@
 
 namespace berth {
 
-/// Where the container sees the libraries; LD_LIBRARY_PATH names it.
-inline constexpr const char* kContainerLibraries = "/.singularity.d/libs";
-
 /// Where a node is looked through.
 struct GpuPlaces {
     std::string linker_cache = "/etc/ld.so.cache";

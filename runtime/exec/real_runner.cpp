@@ -188,7 +188,8 @@ private:
             } else if (const auto* folder = std::get_if<effect::MakeFolder>(&step.effect);
                        folder != nullptr && folder->path == destination) {
                 directory = directory.value_or(true);
-            } else if (std::holds_alternative<effect::MakeDevices>(step.effect) && destination == "/dev") {
+            } else if ((std::holds_alternative<effect::MakeDevices>(step.effect) && destination == "/dev") ||
+                       (std::holds_alternative<effect::MakeLibraries>(step.effect) && destination == kContainerLibraries)) {
                 directory = true;
             }
         }
@@ -277,16 +278,41 @@ private:
         const std::string path = "/dev/" + node.name;
         if (const auto slash = node.name.find('/'); slash != std::string::npos)
             if (::mkdirat(dev, node.name.substr(0, slash).c_str(), 0755) != 0 && errno != EEXIST) return errno_error(path);
-        if (tree.directory) {
-            if (::mkdirat(dev, node.name.c_str(), 0755) != 0) return errno_error(path);
-        } else {
-            const UniqueFd file(::openat(dev, node.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-            if (!file) return errno_error(path);
-        }
-        const UniqueFd place(::openat(dev, node.name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
-        if (!place) return errno_error(path);
+        BERTH_TRY(const auto place, new_place(dev, node.name, tree.directory, path));
         BERTH_CHECK(restrict_mount(tree.mount.get(), Access::read_write, DeviceNodes::working, path));
         return attach_mount(tree.mount.get(), place.get(), path);
+    }
+
+    /// An empty folder or file of ours, to mount on.
+    static Result<UniqueFd> new_place(int folder, const std::string& name, bool directory, const std::string& path) {
+        if (directory && ::mkdirat(folder, name.c_str(), 0755) != 0) return errno_error(printable(path));
+        UniqueFd place(::openat(folder, name.c_str(), directory ? O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC : O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+        if (!place) return errno_error(printable(path));
+        return place;
+    }
+
+    Status apply(const effect::MakeLibraries& e) {
+        BERTH_TRY(const auto mount, new_filesystem("tmpfs", {{"source", "berth"}, {"mode", "755"}, {"size", "1m"}}, Access::read_write));
+        if (auto status = attach_at(mount.get(), kContainerLibraries, true); !status) {
+            log(LogLevel::warning, "the host's libraries are not mounted: " + status.error().message);
+            return {};
+        }
+        const UniqueFd folder(::openat(mount.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        if (!folder) return errno_error(kContainerLibraries);
+        for (const auto& file : e.files) BERTH_CHECK(add_library(folder.get(), file));
+        return make_read_only(mount.get(), kContainerLibraries);
+    }
+
+    Status add_library(int folder, const effect::MakeLibraries::File& file) {
+        const SourceTree& tree = sources_[file.source];
+        if (!tree.mount || tree.directory) return {};  // gone since it was found
+        const std::string& path = plan_->sources[file.source].path;
+        BERTH_TRY(const auto place, new_place(folder, file.names.front(), false, path));
+        BERTH_CHECK(restrict_mount(tree.mount.get(), Access::read_only, DeviceNodes::refused, path));
+        BERTH_CHECK(attach_mount(tree.mount.get(), place.get(), path));
+        for (std::size_t i = 1; i < file.names.size(); ++i)
+            if (::symlinkat(file.names.front().c_str(), folder, file.names[i].c_str()) != 0) return errno_error(printable(file.names[i]));
+        return {};
     }
 
     Status apply(const effect::MakeFolder& e) {

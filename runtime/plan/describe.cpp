@@ -50,6 +50,11 @@ struct Describer {
         for (const auto& link : e.links) text += " " + link.name;
         return e.terminals ? text + ", with terminals of its own" : text;
     }
+    std::string operator()(const effect::MakeLibraries& e) const {
+        std::string text = fmt::format("make {}, with these bound into it, read-only:", kContainerLibraries);
+        for (const auto& file : e.files) text += fmt::format(" {} as {}", printable(plan.sources[file.source].path), printable(fmt::format("{}", fmt::join(file.names, " "))));
+        return text;
+    }
     std::string operator()(const effect::MakeFolder& e) const { return "make sure that " + printable(e.path) + " exists"; }
     std::string operator()(const effect::RunHook& e) const {
         return fmt::format("run the hook {} ({}) as the caller, for at most {} s", printable(e.hook.path), e.hook.name, e.limit.count());
@@ -97,6 +102,7 @@ struct Namer {
     const char* operator()(const effect::Bind&) const { return "Bind"; }
     const char* operator()(const effect::MountTmpfs&) const { return "MountTmpfs"; }
     const char* operator()(const effect::MakeDevices&) const { return "MakeDevices"; }
+    const char* operator()(const effect::MakeLibraries&) const { return "MakeLibraries"; }
     const char* operator()(const effect::MakeFolder&) const { return "MakeFolder"; }
     const char* operator()(const effect::RunHook&) const { return "RunHook"; }
     const char* operator()(const effect::PivotRoot&) const { return "PivotRoot"; }

@@ -94,6 +94,7 @@ private:
         for (const CdiBind& each : decision_.cdi.binds)
             mount(effect::Bind{source(each.source), each.destination, each.read_only, false, each.no_exec}, each.destination);
         for (const auto& file : decision_.device_files) bind(file.source, file.destination, true, false);
+        plan_libraries();
         const DecidedHome& home = decision_.home;
         if (home.kind == DecidedHome::Kind::host) bind(home.source, home.destination, false, true);
         if (home.kind == DecidedHome::Kind::fresh) mount_memory(home.destination, 0700, job_.uid, job_.gid);
@@ -101,6 +102,13 @@ private:
         // slurmstepd changes to the job's working directory after it has entered, and fails where it is missing.
         if (job_.launch == Launch::slurm && !job_.working_directory.empty())
             mount(effect::MakeFolder{job_.working_directory}, job_.working_directory, true);
+    }
+
+    void plan_libraries() {
+        if (decision_.device_libraries.empty()) return;
+        effect::MakeLibraries libraries;
+        for (const DecidedLibrary& each : decision_.device_libraries) libraries.files.push_back({source(each.source, false), each.names});
+        mount(std::move(libraries), kContainerLibraries, true);
     }
 
     std::optional<HashTreeInfo> tree() const { return image_.signature ? image_.signature->tree : std::nullopt; }

@@ -115,6 +115,17 @@ struct MakeDevices {
     bool terminals = false;  ///< a devpts of its own at /dev/pts
     bool operator==(const MakeDevices&) const = default;
 };
+/// A folder of our own at kContainerLibraries: a tmpfs with files of the host's bound into it, read-only, each under its
+/// first name, and the other names links to that. One bind a file: each costs, and there may be a hundred names.
+struct MakeLibraries {
+    struct File {
+        std::size_t source = 0;
+        std::vector<std::string> names;
+        bool operator==(const File&) const = default;
+    };
+    std::vector<File> files;
+    bool operator==(const MakeLibraries&) const = default;
+};
 /// A folder that must exist where nothing is mounted on it; made only in a tmpfs of the container's own.
 struct MakeFolder {
     std::string path;
@@ -186,7 +197,7 @@ struct CloseDescriptors {
 
 using Effect =
     std::variant<effect::LimitResources, effect::OpenSources, effect::NewNamespaces, effect::StartImageServer, effect::MountImage,
-                 effect::LayerMountPoints, effect::Bind, effect::MountTmpfs, effect::MakeDevices, effect::MakeFolder,
+                 effect::LayerMountPoints, effect::Bind, effect::MountTmpfs, effect::MakeDevices, effect::MakeLibraries, effect::MakeFolder,
                  effect::RunHook, effect::PivotRoot, effect::EnterNamespaces, effect::DropBoundingSet, effect::DropCapabilities,
                  effect::NoNewPrivileges, effect::BecomeIdentity, effect::OpenLabel, effect::SetLabel, effect::InstallFilters,
                  effect::ChangeDirectory, effect::CloseDescriptors>;

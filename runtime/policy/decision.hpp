@@ -41,6 +41,12 @@ struct DecidedBind {
     bool required = true;  ///< false: left out, with a warning, where the host has no such path
 };
 
+/// A library of the host's, and the names it has in kContainerLibraries.
+struct DecidedLibrary {
+    std::string source;
+    std::vector<std::string> names;
+};
+
 struct DecidedHome {
     enum class Kind { none, host, fresh } kind = Kind::none;
     std::string source;
@@ -64,7 +70,7 @@ struct Decision {
     DecidedHome home;
     std::vector<DecidedBind> device_files;  ///< what programs need beside a device: mounted before `binds`, left out where it is gone
     std::vector<std::string> device_nodes;  ///< beneath /dev, for a minimal one; the step may open them
-    bool device_libraries = false;          ///< /.singularity.d/libs has some of device_files: for LD_LIBRARY_PATH
+    std::vector<DecidedLibrary> device_libraries;  ///< likewise
     std::optional<GlibcVersion> device_glibc;  ///< the glibc that these want, where the user asked for them
     std::vector<DecidedBind> binds;  ///< in the order in which they are mounted
     bool passwd = true;

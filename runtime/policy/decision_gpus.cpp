@@ -56,14 +56,28 @@ std::string obstacle(const Wish& wish, const GpuFacts& gpu, const JobContext& jo
     return fmt::format("{}: there is no {} GPU here that you may use", wish.option, maker);
 }
 
+/// One entry a file, one file a name: the first stack's.
+void add_library(std::vector<DecidedLibrary>& libraries, const GpuFile& file) {
+    const std::string name = file.destination.substr(file.destination.rfind('/') + 1);
+    for (const DecidedLibrary& each : libraries)
+        if (std::ranges::count(each.names, name) > 0) return;
+    const auto same = std::ranges::find(libraries, file.source, &DecidedLibrary::source);
+    if (same == libraries.end())
+        libraries.push_back({file.source, {name}});
+    else
+        same->names.push_back(name);
+}
+
 void judge_stack(Judge& judge, Decision& decision, const Wish& wish, const GpuFacts& gpu, const JobContext& job) {
     std::array<std::size_t, 3> kinds{};
     for (const GpuFile& file : gpu.files) {
         ++kinds[static_cast<std::size_t>(file.kind)];
-        decision.device_files.push_back({file.source, file.destination, true, false});
+        if (file.kind == GpuFile::Kind::library)
+            add_library(decision.device_libraries, file);
+        else if (std::ranges::count(decision.device_files, file.destination, &DecidedBind::destination) == 0)  // two stacks may share it
+            decision.device_files.push_back({file.source, file.destination, true, false});
     }
     const auto& [libraries, programs, files] = kinds;
-    decision.device_libraries = decision.device_libraries || libraries > 0;
     decision.device_nodes.insert(decision.device_nodes.end(), gpu.devices.begin(), gpu.devices.end());
     judge.grant(fmt::format("{} GPUs", to_string(wish.stack)),
                 fmt::format("{} libraries, {} programs, {} other files, {} devices", libraries, programs, files, gpu.devices.size()), wish.rule);
@@ -106,11 +120,7 @@ void judge_gpus(Judge& judge, Decision& decision, const Request& request, const 
         const auto gpu = names.gpus.find(wish.stack);
         judge_stack(judge, decision, wish, gpu == names.gpus.end() ? GpuFacts{} : gpu->second, job);
     }
-    // Two stacks may share files and nodes.
-    std::vector<DecidedBind> unique;
-    for (DecidedBind& file : decision.device_files)
-        if (std::ranges::count(unique, file.destination, &DecidedBind::destination) == 0) unique.push_back(std::move(file));
-    decision.device_files = std::move(unique);
+    // Two stacks may share nodes.
     std::ranges::sort(decision.device_nodes);
     decision.device_nodes.erase(std::unique(decision.device_nodes.begin(), decision.device_nodes.end()), decision.device_nodes.end());
 }

@@ -103,12 +103,15 @@ struct JobContext {
     std::optional<std::string> account;    ///< Slurm only; nothing: not known, "": the job has none
 };
 
+/// Where the container sees the libraries of the host's; LD_LIBRARY_PATH names it.
+inline constexpr const char* kContainerLibraries = "/.singularity.d/libs";
+
 /// A file of the host's that belongs to a GPU's driver.
 struct GpuFile {
     enum class Kind { library, program, file };
     Kind kind = Kind::library;
     std::string source;       ///< on the host: absolute, every link resolved
-    std::string destination;  ///< in the container: absolute and normal
+    std::string destination;  ///< in the container: absolute and normal; of a library, a name in kContainerLibraries
     bool operator==(const GpuFile&) const = default;
 };
 

@@ -1,6 +1,8 @@
 // --nv and --rocm: what is mounted, which devices, and what the user hears.
 #include "decision_fixture.hpp"
 
+#include <numeric>
+
 using namespace berth;
 using namespace berth::test;
 using Catch::Matchers::Contains;
@@ -12,6 +14,7 @@ GpuFacts some_gpu() {
     GpuFacts gpu;
     gpu.driver = "NVRM 535";
     gpu.files = {{GpuFile::Kind::library, "/usr/lib/libcuda.so.535", "/.singularity.d/libs/libcuda.so.1"},
+                 {GpuFile::Kind::library, "/usr/lib/libcuda.so.535", "/.singularity.d/libs/libcuda.so"},
                  {GpuFile::Kind::program, "/usr/bin/nvidia-smi", "/usr/bin/nvidia-smi"},
                  {GpuFile::Kind::file, "/etc/nvidia.icd", "/etc/nvidia.icd"}};
     gpu.needs_glibc = GlibcVersion{2, 34, 0};
@@ -19,8 +22,14 @@ GpuFacts some_gpu() {
     return gpu;
 }
 
-const std::string kMounted = "/usr/lib/libcuda.so.535:/.singularity.d/libs/libcuda.so.1:ro? /usr/bin/nvidia-smi:/usr/bin/nvidia-smi:ro? "
-                             "/etc/nvidia.icd:/etc/nvidia.icd:ro? ";
+const std::string kMounted = "/usr/bin/nvidia-smi:/usr/bin/nvidia-smi:ro? /etc/nvidia.icd:/etc/nvidia.icd:ro? ";
+
+/// "FILE: NAME NAME; " for each.
+std::string shown(const std::vector<DecidedLibrary>& libraries) {
+    std::string text;
+    for (const auto& each : libraries) text += each.source + ":" + std::accumulate(each.names.begin(), each.names.end(), std::string(), [](auto all, const auto& name) { return all + " " + name; }) + "; ";
+    return text;
+}
 
 }  // namespace
 
@@ -48,9 +57,9 @@ TEST_CASE("decision: GPUs by the option or by the site") {
             const Decision decision = now.decide();
             CHECK_FALSE(decision.refusal);
             CHECK(shown(decision.device_files) == (wanted ? kMounted : ""));
-            CHECK(decision.device_libraries == wanted);
+            CHECK(shown(decision.device_libraries) == (wanted ? "/usr/lib/libcuda.so.535: libcuda.so.1 libcuda.so; " : ""));
             CHECK(decision.device_nodes == (wanted ? std::vector<std::string>{"nvidia0", "nvidiactl"} : std::vector<std::string>{}));
-            CHECK(rulings_on(decision, "NVIDIA GPUs") == (wanted ? "1 libraries, 1 programs, 1 other files, 2 devices [" + each.rule + "]" : ""));
+            CHECK(rulings_on(decision, "NVIDIA GPUs") == (wanted ? "2 libraries, 1 programs, 1 other files, 2 devices [" + each.rule + "]" : ""));
             CHECK(decision.device_glibc.has_value() == each.option);
             CHECK(decision.warnings.empty());
         }
@@ -109,7 +118,8 @@ TEST_CASE("decision: two stacks share what both name") {
     amd.needs_glibc = GlibcVersion{2, 17, 0};
     now.names.gpus[GpuStack::rocm] = amd;
     const Decision decision = now.decide();
-    CHECK(shown(decision.device_files) == kMounted + "/opt/libhip.so:/.singularity.d/libs/libhip.so:ro? ");
+    CHECK(shown(decision.device_files) == kMounted);
+    CHECK(shown(decision.device_libraries) == "/usr/lib/libcuda.so.535: libcuda.so.1 libcuda.so; /opt/libhip.so: libhip.so; ");
     CHECK(decision.device_nodes == std::vector<std::string>{"dri/renderD128", "kfd", "nvidia0", "nvidiactl"});
     CHECK(decision.device_glibc == GlibcVersion{2, 34, 0});
 }

@@ -110,6 +110,8 @@ TEST_CASE("explain: every effect has a name and a description of its own") {
         {effect::MountTmpfs{"/tmp", 01777, 0, 0, 64}, {"MountTmpfs", "tmpfs at /tmp, mode 1777, 64 MiB"}},
         {effect::MountTmpfs{"/tmp", 01777, 0, 0, 64, config::MemoryFs::ramfs}, {"MountTmpfs", "ramfs at /tmp, mode 1777"}},
         {effect::MakeDevices{{}, {{"ptmx", "pts/ptmx"}}, true}, {"MakeDevices", "make /dev: ptmx, with terminals of its own"}},
+        {effect::MakeLibraries{{{0, {"libx.so.1", "libx.so"}}}},
+         {"MakeLibraries", "make /.singularity.d/libs, with these bound into it, read-only: /data as libx.so.1 libx.so"}},
         {effect::MakeFolder{"/w"}, {"MakeFolder", "make sure that /w exists"}},
         {effect::PivotRoot{}, {"PivotRoot", "make it the root and detach the host's"}},
         {effect::EnterNamespaces{}, {"EnterNamespaces", "enter the mount namespace, copied for this task"}},

@@ -238,7 +238,8 @@ TEST_CASE("plan: what belongs to a GPU, beneath what the user binds") {
     Situation now;
     now.request.binds = {{"/a", "/b", false}};
     Decision decision = now.decide();
-    decision.device_files = {{"/usr/lib/libcuda.so.5", "/.singularity.d/libs/libcuda.so.1", true, false}};
+    decision.device_files = {{"/opt/nvidia-smi", "/usr/bin/nvidia-smi", true, false}};
+    decision.device_libraries = {{"/usr/lib/libcuda.so.5", {"libcuda.so.1", "libcuda.so"}}};
     decision.device_nodes = {"dri/renderD128", "nvidia0"};
     decision.devices = Devices::minimal;
     const Plan plan = make_plan(decision, now.image, now.job, {{"fuse"}, false, false});
@@ -248,10 +249,16 @@ TEST_CASE("plan: what belongs to a GPU, beneath what the user binds") {
     CHECK(plan.sources[devices[0].nodes[devices[0].nodes.size() - 2].source] == SourceSpec{"/dev/dri/renderD128", false});
     const auto binds = effects_of<effect::Bind>(plan);
     const auto at = [&](const std::string& destination) { return std::ranges::find(binds, destination, &effect::Bind::destination) - binds.begin(); };
-    const auto library = at("/.singularity.d/libs/libcuda.so.1");
-    REQUIRE(library < at("/b"));
-    CHECK(binds[static_cast<std::size_t>(library)].read_only);
-    CHECK(plan.sources[binds[static_cast<std::size_t>(library)].source] == SourceSpec{"/usr/lib/libcuda.so.5", false});
+    const auto program = at("/usr/bin/nvidia-smi");
+    REQUIRE(program < at("/b"));
+    CHECK(binds[static_cast<std::size_t>(program)].read_only);
+    CHECK(plan.sources[binds[static_cast<std::size_t>(program)].source] == SourceSpec{"/opt/nvidia-smi", false});
+    const auto libraries = effects_of<effect::MakeLibraries>(plan);
+    REQUIRE(libraries.size() == 1);
+    REQUIRE(libraries[0].files.size() == 1);
+    CHECK(plan.sources[libraries[0].files[0].source] == SourceSpec{"/usr/lib/libcuda.so.5", false});
+    CHECK(libraries[0].files[0].names == std::vector<std::string>{"libcuda.so.1", "libcuda.so"});
+    CHECK_THAT(names_of(plan), Catch::Matchers::Contains("Bind MakeLibraries Bind Bind "));
 }
 
 TEST_CASE("plan: hooks run when all is mounted, and for a quarter of a minute at most") {
