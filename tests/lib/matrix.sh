@@ -112,9 +112,10 @@ matrix_inside() {
         "$BERTH_SOURCE/tests/lib/enter_root" "$MATRIX_FOLDER/root" "$scratch/overlay" \
         "$BERTH_SOURCE:/berth/source:ro" "$scratch/build:/berth/build" "$scratch/place:/berth/place" "$scratch/home:/home" \
         "$scratch/hosts:/etc/hosts:ro" \
-        "$MATRIX_FOLDER/ccache:/berth/ccache" "$scratch/results:/berth/results" -- \
+        "$MATRIX_FOLDER/ccache:/berth/ccache" "$scratch/results:/berth/results" ${BERTH_TEST_CORPUS:+"$BERTH_TEST_CORPUS:/berth/corpus:ro"} -- \
         env -i PATH="$PATH" HOME=/root LC_ALL=C.UTF-8 BERTH_TESTS_IN_NAMESPACE=1 BERTH_BUILD=/berth/build CCACHE_DIR=/berth/ccache \
         BERTH_TEST_PRESET=dev BERTH_RESULTS=/berth/results BERTH_RESULTS_PREFIX="$name:" BERTH_TEST_PLACE=/berth/place \
+        ${BERTH_TEST_CORPUS:+BERTH_TEST_CORPUS=/berth/corpus} \
         /berth/source/run-tests ${PATTERN:+-k "$PATTERN"} -f "${FILE_PATTERN:-$MATRIX_FILES}" slurm attacks </dev/null &
     MATRIX_PID=$!
     wait "$MATRIX_PID" || status=$?
