@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The tier vm: the tests of the slurm tier, and those of tests/vm, in the machine of vm_image.sh: systemd and cgroup v2.
+# The tier vm: the tests of the slurm tier, attacks on control groups, and those of tests/vm, in the machine of vm_image.sh: systemd and cgroup v2.
 # What they need is built outside and handed in as a second disk, a tar archive; the results come out of a serial line,
 # and are this run's like any other's. Sourced after vm_image.sh.
 #
@@ -48,7 +48,7 @@ vm_run() {
 vm_hand_in() {
     local in=$VM_WORK/in
     mkdir -p "$in/source/tests" &&
-        cp -a "$BERTH_SOURCE/conf" "$in/source/" && cp -a "$BERTH_SOURCE"/tests/{lib,slurm,vm} "$in/source/tests/" &&
+        cp -a "$BERTH_SOURCE/conf" "$in/source/" && cp -a "$BERTH_SOURCE"/tests/{lib,slurm,attacks,vm} "$in/source/tests/" &&
         cp -a "$1" "$in/prefix" || return
     if [[ -n ${BERTH_TEST_CORPUS:-} ]]; then cp -rL "$BERTH_TEST_CORPUS" "$in/corpus" || return; fi
     printf 'export PATTERN=%q FILE_PATTERN=%q BERTH_TEST_PATIENCE=%q\n' "$PATTERN" "$FILE_PATTERN" "$(vm_patience)" >"$in/settings"
