@@ -300,7 +300,22 @@ private:
         const UniqueFd folder(::openat(mount.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         if (!folder) return errno_error(kContainerLibraries);
         for (const auto& file : e.files) BERTH_CHECK(add_library(folder.get(), file));
+        BERTH_CHECK(add_places_beneath(mount.get()));
         return make_read_only(mount.get(), kContainerLibraries);
+    }
+
+    /// Libraries that users and devices put beside the host's find a place to be mounted on.
+    Status add_places_beneath(int mount) {
+        struct stat st {};
+        if (::fstat(mount, &st) != 0) return errno_error(kContainerLibraries);
+        own_tmpfs_.insert(st.st_dev);
+        const std::string above = std::string(kContainerLibraries) + "/";
+        for (const auto& step : plan_->steps) {
+            const auto* bind = std::get_if<effect::Bind>(&step.effect);
+            if (bind == nullptr || !bind->destination.starts_with(above) || open_beneath(root_.get(), bind->destination)) continue;
+            if (const auto directory = kind_of(bind->destination)) BERTH_CHECK(make_in_own_tmpfs(root_.get(), own_tmpfs_, bind->destination, *directory));
+        }
+        return {};
     }
 
     Status add_library(int folder, const effect::MakeLibraries::File& file) {

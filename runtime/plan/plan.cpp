@@ -91,10 +91,10 @@ private:
     }
 
     void plan_user_mounts() {
+        plan_libraries();
         for (const CdiBind& each : decision_.cdi.binds)
             mount(effect::Bind{source(each.source), each.destination, each.read_only, false, each.no_exec}, each.destination);
         for (const auto& file : decision_.device_files) bind(file.source, file.destination, true, false);
-        plan_libraries();
         const DecidedHome& home = decision_.home;
         if (home.kind == DecidedHome::Kind::host) bind(home.source, home.destination, false, true);
         if (home.kind == DecidedHome::Kind::fresh) mount_memory(home.destination, 0700, job_.uid, job_.gid);

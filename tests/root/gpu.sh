@@ -37,6 +37,9 @@ test_what_is_found() {
         # Without the option there is nothing, and beside it a bind of the user's own works.
         check_output '' "$who" berth exec "$DEMO" sh -c 'ls /.singularity.d/libs 2>/dev/null; echo $LD_LIBRARY_PATH'
         check_output libcuda.so.535.1 "$who" berth exec --nv --bind "$GPU_TREE/lib:/mnt" "$DEMO" sh -c 'cd /mnt && ls libcuda.so.535.1'
+        check_output "$libraries mine own/x" "$who" berth exec --nv --bind "/etc/hostname:/.singularity.d/libs/mine,/etc/hostname:/.singularity.d/libs/own/x" \
+            "$DEMO" sh -c 'cd /.singularity.d/libs && echo $(ls -d *.* mine own/*)'
+        check_output "$(cat /etc/hostname)" "$who" berth exec --nv --bind /etc/hostname:/.singularity.d/libs/libcuda.so.1 "$DEMO" cat /.singularity.d/libs/libcuda.so.1
     done
 }
 
