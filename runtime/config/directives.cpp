@@ -47,7 +47,7 @@ constexpr auto kDirectives = std::to_array<Directive>({
     {"option deny", names, "", kAny, in_effect, "Options that nobody may give.", "Berth's own. For root, too; what `option default` sets stays."},
     {"allow user ns", boolean, "yes", kYesNo, in_effect, "Containers may be made in a user namespace.",
      "With `no`, `berth` makes containers for root only, because without privilege every container needs a user "
-     "namespace. Steps of Slurm's need none."},
+     "namespace. Steps of Slurm's need none.", "no"},
 
     // What every container gets
     // No default, as in Singularity: a file without it has none, and the shipped file has /etc/localtime and
@@ -56,13 +56,13 @@ constexpr auto kDirectives = std::to_array<Directive>({
      "A third field, `:ro` or `:rw`, is obeyed; Singularity ignores it. The destination may not be `/`. At `--contain`, "
      "too."},
     {"mount dev", choice, "yes", kDev, in_effect,
-     "Whether /dev holds the host's devices, a harmless few, or only what the image has.", "`minimal` has a `tty` too."},
+     "Whether /dev holds the host's devices, a harmless few, or only what the image has.", "`minimal` has a `tty` too.", "minimal"},
     {"mount devpts", boolean, "yes", kYesNo, in_effect, "A minimal /dev has terminals of its own."},
     {"mount home", boolean, "yes", kYesNo, in_effect, "The user's home appears in the container."},
     {"mount tmp", boolean, "yes", kYesNo, in_effect, "The host's /tmp and /var/tmp appear in the container."},
     {"mount hostfs", boolean, "no", kYesNo, in_effect,
      "File systems that the host has mounted directly on its root's appear in the container, except at `--contain`.",
-     "Neither those of the kernel's, nor those that users' processes serve (FUSE), nor those on folders of the system (/usr, /var, /boot, /run …). Opened as the user."},
+     "Neither those of the kernel's, nor those that users' processes serve (FUSE), nor those on folders of the system (/usr, /var, /boot, /run …). Opened as the user.", "yes"},
     {"mount proc", boolean, "yes", kYesNo, in_effect, "The container has a /proc."},
     {"mount sys", boolean, "yes", kYesNo, in_effect, "The container has a /sys."},
     {"mount slave", boolean, "yes", kYesNo, in_effect,
@@ -74,12 +74,11 @@ constexpr auto kDirectives = std::to_array<Directive>({
      "Size in MiB of each memory file system that holds what containers write (/tmp, /var/tmp and the home at "
      "`--contain`).",
      "Each has this size, not all together; 0 sets no limit. Singularity up to 3.10 and Apptainer up to 1.1 default to 16."},
-    {"memory fs type", choice, "tmpfs", kMemoryFs, in_effect, "Which memory file system holds what containers write.",
-     "As in Singularity, a ramfs has no size: `sessiondir max size` does not limit it, the job's memory does."},
+    {"memory fs type", choice, "tmpfs", kMemoryFs, in_effect, "Which memory file system holds what containers write. A ramfs has no size: `sessiondir max size` does not limit it, the job's memory does."},
     {"enable overlay", choice, "try", kOverlay, in_effect, "Mount points that the image lacks may be made with an overlay.",
-     "`yes` and `try` mean the same. Users cannot add overlays of their own.", kNoOverlay},
+     "`yes` and `try` mean the same. Users cannot add overlays of their own.", {}, kNoOverlay},
     {"enable underlay", choice, "yes", kUnderlay, holds, "Mount points that the image lacks may be made without an overlay.",
-     "They are made with overlayfs, always.", kNoUnderlay},
+     "They are made with overlayfs, always.", {}, kNoUnderlay},
     {"seccomp profile", path, "", kAny, in_effect, "A seccomp profile that every container gets.", "Berth's own."},
 
     {"cdi spec dirs", paths, "/etc/cdi, /var/run/cdi", kAny, in_effect, "Folders of the CDI specifications that `--cdi` looks devices up in.",
@@ -89,14 +88,14 @@ constexpr auto kDirectives = std::to_array<Directive>({
 
     // Which images run
     {"allow container sif", boolean, "yes", kYesNo, in_effect, "SIF images that are not encrypted may run.",
-     "Singularity 3.3 lacks it. Holds with and without privilege, under Slurm and on the command line, for root, too."},
+     "Singularity 3.3 lacks it. Holds with and without privilege, under Slurm and on the command line, for root, too.", "no"},
     {"allow container encrypted", boolean, "yes", kYesNo, in_effect, "Encrypted SIF images may run.",
-     "Encrypted images cannot run yet, so `yes` and `no` come to the same."},
+     "Encrypted images cannot run yet, so `yes` and `no` come to the same.", "yes"},
     {"allow container squashfs", boolean, "yes", kYesNo, in_effect, "Bare squashfs images may run.",
-     "Bare squashfs files only, as in Singularity, not those inside a SIF. For root, too."},
+     "Bare squashfs files only, as in Singularity, not those inside a SIF. For root, too.", "no"},
     {"allow container extfs", boolean, "yes", kYesNo, in_effect, "Bare ext3 and ext4 images may run.",
-     "Such images cannot run yet, so `yes` and `no` come to the same."},
-    {"allow container dir", boolean, "yes", kYesNo, in_effect, "Folders may be run as images.", "For root, too."},
+     "Such images cannot run yet, so `yes` and `no` come to the same.", "yes"},
+    {"allow container dir", boolean, "yes", kYesNo, in_effect, "Folders may be run as images.", "For root, too.", "no"},
     {"limit container paths", paths, "", kAny, in_effect, "Users other than root run only images beneath these folders.",
      "Whole path components are compared; links are resolved in the image's path always, and in this one as far as every "
      "part of it is root's (elsewhere it stands for itself). Older Singularity compares the beginnings of strings. Entries "
@@ -118,7 +117,7 @@ constexpr auto kDirectives = std::to_array<Directive>({
      "served by FUSE. The directives below can only forbid more."},
     {"allow setuid", boolean, "yes", kYesNo, in_effect, "Privilege may mount images for users.",
      "Berth installs nothing setuid, so `no` holds for the command. Under Slurm, whose own privilege makes the container, "
-     "`no` keeps the kernel from mounting images: FUSE serves them."},
+     "`no` keeps the kernel from mounting images: FUSE serves them.", "no"},
     {"allow kernel squashfs", boolean, "yes", kYesNo, in_effect, "The kernel may mount squashfs.",
      "For root, too. What `allow kernel mount` forbids stays forbidden."},
     {"allow setuid-mount squashfs", choice, "yes", kIfLimited, in_effect, "Privilege may mount squashfs by the kernel.",
@@ -126,12 +125,12 @@ constexpr auto kDirectives = std::to_array<Directive>({
      "where a `limit container` list or the execution control list is in effect) is not needed here. A plain yes/no before "
      "Apptainer 1.3."},
     {"max loop devices", number, "256", kAny, in_effect, "The most loop devices that are used: those below this number.",
-     "With 0, FUSE serves every image; Singularity refuses them."},
+     "With 0, FUSE serves every image; Singularity refuses them.", "0"},
     {"image server user", account, "berth", kAny, in_effect,
-     "The account under which the FUSE image server runs when root starts it.", "Berth's own.", kNothing, Place::global},
+     "The account under which the FUSE image server runs when root starts it.", "Berth's own.", {}, kNothing, Place::global},
     {"image cache", path, "/var/cache/berth", kAny, in_effect, "Folder for copies of verified images.",
-     "Berth's own. Root makes the folder itself, not those above it.", kNothing, Place::global},
-    {"image cache size", number, "20480", kAny, in_effect, "What those copies may take together, in MiB.", "Berth's own.",
+     "Berth's own. Root makes the folder itself, not those above it.", {}, kNothing, Place::global},
+    {"image cache size", number, "20480", kAny, in_effect, "What those copies may take together, in MiB.", "Berth's own.", {},
      kNothing, Place::global},
 
     {"enable cgroup controllers", boolean, "no", kYesNo, in_effect,
@@ -140,27 +139,26 @@ constexpr auto kDirectives = std::to_array<Directive>({
 
     // GPUs
     {"always use nv", boolean, "no", kYesNo, in_effect, "Every container gets the NVIDIA GPU stack, as with --nv.",
-     "What there is of it on a node, without a warning where there is nothing."},
+     "What there is of it on a node, without a warning where there is nothing.", "yes"},
     {"always use rocm", boolean, "no", kYesNo, in_effect, "Every container gets the AMD GPU stack, as with --rocm.",
-     "What there is of it on a node, without a warning where there is nothing."},
+     "What there is of it on a node, without a warning where there is nothing.", "yes"},
     {"use nvidia-container-cli", boolean, "no", kYesNo, in_effect,
      "NVIDIA's own program says what its stack consists of, in the place of nvliblist.conf.",
-     "It is asked for its list; the containers are made by Berth, as always.", kNothing, Place::global},
+     "It is asked for its list; the containers are made by Berth, as always.", "yes", kNothing, Place::global},
     {"nvidia-container-cli path", path, "", kAny, in_effect,
      "The program nvidia-container-cli; without it, the one in /usr/local/bin, /usr/bin or /bin.",
-     "It and the folders above it must be root's alone.", kNothing, Place::global},
+     "It and the folders above it must be root's alone.", {}, kNothing, Place::global},
 
     // The node's own
     {"audit log", path, "", kAny, in_effect, "File for a line of JSON about each decision; without one, the syslog only.",
-     "Berth's own.", kNothing, Place::global},
+     "Berth's own.", {}, kNothing, Place::global},
     {"mksquashfs path", path, "", kAny, in_effect, "The program mksquashfs, for `berth build`; without it, the one on the PATH.",
-     "", kNothing, Place::global},
-    {"mksquashfs procs", number, "0", kAny, in_effect, "Processors that mksquashfs may use; 0 is all.",
-     "`berth build --processors` may ask for fewer.", kNothing, Place::global},
-    {"mksquashfs mem", text, "", kAny, in_effect, "Memory that mksquashfs may use, as 500M or 1G.", "", kNothing, Place::global},
+     "", {}, kNothing, Place::global},
+    {"mksquashfs procs", number, "0", kAny, in_effect, "Processors that mksquashfs may use; 0 is all. `berth build --processors` may ask for fewer.",
+     "", {}, kNothing, Place::global},
+    {"mksquashfs mem", text, "", kAny, in_effect, "Memory that mksquashfs may use, as 500M or 1G.", "", {}, kNothing, Place::global},
 
-    {"root default capabilities", choice, "full", kRootCapabilities, in_effect, "Which capabilities root keeps in a container.",
-     "As in Singularity: every one (full), those of capability.json (file), or none."},
+    {"root default capabilities", choice, "full", kRootCapabilities, in_effect, "Which capabilities root keeps in a container: every one (full), those of capability.json (file), or none."},
 
     // What holds anyway
     {"allow ipc ns", boolean, "yes", kYesNo, holds, "Users may ask for an IPC namespace.", "There is no such option here yet."},
@@ -178,7 +176,7 @@ constexpr auto kDirectives = std::to_array<Directive>({
      "Encrypted images cannot run yet."},
     {"sync writable extfs", boolean, "no", kYesNo, holds, "Writable ext3 and ext4 images are written through at once.",
      "Images are mounted read-only."},
-    {"image driver", text, "", kAny, holds, "A plugin that mounts images.", "The file that Apptainer ships sets it to nothing.",
+    {"image driver", text, "", kAny, holds, "A plugin that mounts images.", "The file that Apptainer ships sets it to nothing.", {},
      kNoImageDriver},
     {"allow net users", names, "", kAny, holds, "Users who may use the networks below.",
      "Containers have the host's network, and nobody can ask for another."},
@@ -189,8 +187,8 @@ constexpr auto kDirectives = std::to_array<Directive>({
     {"allow netns paths", paths, "", kAny, holds, "Network namespaces that users may join.", "None can be joined."},
     {"cni configuration path", path, "", kAny, holds, "Folder of CNI network definitions.", "There are no CNI networks here."},
     {"cni plugin path", path, "", kAny, holds, "Folder of CNI programs.", "There are no CNI networks here."},
-    {"systemd cgroups", boolean, "yes", kYesNo, holds, "Control groups are made by systemd.", "Those of users are; root's are made directly, and under Slurm none is made.", kOnlySystemd},
-    {"oci mode", boolean, "no", kYesNo, holds, "Images are run by an OCI runtime.", "SingularityCE only.", kNoOci},
+    {"systemd cgroups", boolean, "yes", kYesNo, holds, "Control groups are made by systemd.", "Those of users are; root's are made directly, and under Slurm none is made.", {}, kOnlySystemd},
+    {"oci mode", boolean, "no", kYesNo, holds, "Images are run by an OCI runtime.", "SingularityCE only.", {}, kNoOci},
     {"sif fuse", boolean, "no", kYesNo, holds, "SIF images are mounted by FUSE without privilege.", "They always are."},
     {"autofs bug path", paths, "", kAny, holds, "Automounted folders that need opening before they can be bound.",
      "Every bind is opened first. Singularity up to 3.4 only."},

@@ -54,6 +54,8 @@ struct Directive {
     std::string_view meaning;
     /// Sentences: how that differs from Singularity and Apptainer, or why it holds. Empty: not at all.
     std::string_view difference{};
+    /// The value at which that shows, in effect. Empty: at every one.
+    std::string_view differs_at{};
     std::span<const RefusedValue> refused{};
     Place place = Place::anywhere;
 

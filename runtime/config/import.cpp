@@ -14,9 +14,9 @@ using Found = std::map<unsigned, ImportedLine>;
 void add_accepted(const std::vector<DirectiveLine>& lines, Found& found) {
     for (const DirectiveLine& line : lines) {
         const Directive& directive = *line.directive;
-        const bool in_effect = directive.standing == Standing::in_effect;
-        const Verdict verdict = !in_effect ? Verdict::holds : directive.difference.empty() ? Verdict::same : Verdict::differs;
-        found[line.origin.line] = {line.origin.line, "", verdict, std::string(directive.difference)};
+        const bool same = directive.difference.empty() || (!directive.differs_at.empty() && line.value != directive.differs_at);
+        const Verdict verdict = directive.standing == Standing::holds ? Verdict::holds : same ? Verdict::same : Verdict::differs;
+        found[line.origin.line] = {line.origin.line, "", verdict, std::string(verdict == Verdict::same ? "" : directive.difference)};
     }
 }
 

@@ -73,6 +73,16 @@ TEST_CASE("import: the files of Singularity 3.3, SingularityCE and Apptainer are
     CHECK(imported(text_of({kSingularity33})).lines.size() == kSingularity33.size());
 }
 
+TEST_CASE("import: of such a file, only lines with values that mean something else differ") {
+    std::string differing;
+    for (const ImportedLine& line : imported(text_of({kCommonToday, kApptainerOnly})).lines)
+        if (line.verdict == Verdict::differs) differing += line.text + "\n";
+    CHECK(differing == "bind path = /etc/localtime\nbind path = /etc/hosts\nsessiondir max size = 64\nallow container encrypted = yes\n"
+                       "allow container extfs = yes\nenable overlay = yes\n");
+    CHECK(imported("mount dev = yes").lines[0].explanation.empty());
+    CHECK(imported("max loop devices = 0").lines[0].verdict == Verdict::differs);
+}
+
 TEST_CASE("import: each line has its verdict, and what is refused is a comment of the new file") {
     const std::string text =
         "mount home = yes\r\nmount dev = minimal\nallow pid ns = no\n\nimage driver = fancy\noci mode = yes\nallow uts ns = perhaps\n"

@@ -126,6 +126,10 @@ TEST_CASE("config: the table is consistent") {
             CHECK(refused.value.empty() != (std::ranges::count(directive.values, refused.value) == 1));
         }
         if (directive.standing == Standing::holds) CHECK_FALSE(directive.difference.empty());
+        if (!directive.differs_at.empty()) {
+            CHECK_FALSE(directive.difference.empty());
+            CHECK(parse(std::string(directive.name) + " = " + std::string(directive.differs_at), "x").ok());
+        }
         for (const std::string_view text : {directive.meaning, directive.difference})
             CHECK((text.empty() || text.ends_with('.')));
     }
