@@ -1,5 +1,6 @@
 // berth sign: sign an image's groups or objects with an OpenPGP key or a PEM key. As the caller; needs no privilege.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>

@@ -1,6 +1,7 @@
 #include "tools/trust_report.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <nlohmann/json.hpp>
 
