@@ -23,7 +23,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     return row.back();
 }
 
-/// Length of the UTF-8 sequence that starts `text`, 0 when it is none (overlong forms and surrogates included).
+}  // namespace
+
 std::size_t utf8_length(std::string_view text) noexcept {
     const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
     const auto continues = [&](std::size_t i) { return i < text.size() && (byte(i) & 0xC0) == 0x80; };
@@ -40,8 +41,6 @@ std::size_t utf8_length(std::string_view text) noexcept {
     }
     return 0;
 }
-
-}  // namespace
 
 std::string_view trim(std::string_view text) noexcept {
     constexpr std::string_view kBlank = " \t\r";

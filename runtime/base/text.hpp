@@ -33,6 +33,10 @@ namespace berth {
 /// Lower-case hex digits, two a byte.
 [[nodiscard]] std::string hexadecimal(std::span<const std::byte> bytes);
 
+/// Length of the UTF-8 sequence that begins `text`, which is not empty; 0 when it is none (overlong forms and surrogates
+/// included).
+[[nodiscard]] std::size_t utf8_length(std::string_view text) noexcept;
+
 /// Text for one line of a terminal or log: control characters and bytes that are not UTF-8 as \xNN,
 /// longer than `limit` bytes cut with "…".
 [[nodiscard]] std::string printable(std::string_view text, std::size_t limit = 256);
