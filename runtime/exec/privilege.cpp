@@ -2,6 +2,7 @@
 
 #include <grp.h>
 #include <linux/capability.h>
+#include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -17,12 +18,13 @@ namespace {
 
 constexpr int kLastCapabilityNumber = 63;  // two 32-bit words; the kernel says EINVAL past its own last
 
-Status read_back(const Identity& identity, uid_t real) {
+Status read_back(const Identity& identity, uid_t process) {
     uid_t ruid = 0, euid = 0, suid = 0;
     gid_t rgid = 0, egid = 0, sgid = 0;
     if (::getresuid(&ruid, &euid, &suid) != 0 || ::getresgid(&rgid, &egid, &sgid) != 0) return errno_error("getresuid");
-    const bool same = ruid == real && euid == identity.uid && suid == real && rgid == identity.gid &&
-                      egid == identity.gid && sgid == identity.gid;
+    // setfsuid(2) tells of no failure: asked for an id that is none, it names the one in force.
+    const bool same = ruid == process && euid == process && suid == process && ::setfsuid(static_cast<uid_t>(-1)) == static_cast<int>(identity.uid) &&
+                      rgid == identity.gid && egid == identity.gid && sgid == identity.gid;
     if (!same) return Error{Category::internal, EPERM, "the process did not become the user"};
     std::vector<gid_t> now(static_cast<std::size_t>(std::max(0, ::getgroups(0, nullptr))));
     if (::getgroups(static_cast<int>(now.size()), now.data()) != static_cast<int>(now.size())) return errno_error("getgroups");
@@ -68,12 +70,20 @@ int set_capabilities(CapabilitySet kept, CapabilitySet inheritable) noexcept {
 }  // namespace
 
 Status become(const Identity& identity, std::optional<uid_t> guard) {
-    const uid_t real = guard.value_or(identity.uid);
+    const uid_t process = guard.value_or(identity.uid);
     // Order: groups need the privilege that the uid change gives up.
     if (::setgroups(identity.groups.size(), identity.groups.data()) != 0) return errno_error("setgroups");
     if (::setresgid(identity.gid, identity.gid, identity.gid) != 0) return errno_error("setresgid");
-    if (::setresuid(real, identity.uid, real) != 0) return errno_error("setresuid");
-    return read_back(identity, real);
+    if (guard)
+        if (const int failed = keep_permitted_capabilities(); failed != 0) return errno_error("PR_SET_KEEPCAPS", failed);
+    if (::setresuid(process, process, process) != 0) return errno_error("setresuid");
+    if (guard) {
+        // setresuid has changed the file system id with the others; to set it alone needs CAP_SETUID once more.
+        if (const int failed = set_capabilities(capability_bit(CAP_SETUID), 0); failed != 0) return errno_error("cannot keep CAP_SETUID", failed);
+        ::setfsuid(identity.uid);
+        if (const int failed = set_capabilities(0, 0); failed != 0) return errno_error("cannot drop capabilities", failed);
+    }
+    return read_back(identity, process);
 }
 
 Status become_other(std::optional<uid_t> uid, const std::vector<gid_t>& gids) {

@@ -19,8 +19,9 @@ struct Identity {
 
 /// Becomes `identity` in every id of this process, and reads the ids back. Needs CAP_SETUID and CAP_SETGID, or to be
 /// that identity already. Only for processes of one thread.
-/// With `guard`, the real and saved user ids become that uid instead: the process acts on files as `identity`, and
-/// processes of that user can neither signal nor stop it (kill(2) looks at real and saved ids).
+/// With `guard`, the user ids become that uid instead, but for the file system's: the process acts on files as `identity`,
+/// and processes of that user can neither signal nor stop it, nor set its priority, scheduler or processors. It is left
+/// without capabilities, and `identity` must not be root.
 [[nodiscard]] Status become(const Identity& identity, std::optional<uid_t> guard = std::nullopt);
 
 /// Leaves only `kept` in the bounding set and reads that back. Needs CAP_SETPCAP (or nothing to drop).
@@ -57,5 +58,9 @@ struct Identity {
 /// The seccomp filter of the process that reads images and opens paths for root: file reading, memory, and messages
 /// on descriptors it has. Everything else kills it. Needs no_new_privs.
 [[nodiscard]] Status confine_reader();
+
+/// The seccomp filter of berth-verify and of the gpg that it starts: files, memory, processes, and sockets on this machine.
+/// No mounts, namespaces, tracing, keys, bpf, io_uring or devices' set-up; the rest is ENOSYS. Needs no_new_privs.
+[[nodiscard]] Status confine_checker();
 
 }  // namespace berth

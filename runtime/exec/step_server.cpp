@@ -48,7 +48,9 @@ Result<StepOutcome> outcome_of(const StepRequest& step, const StepPlace& place, 
         return Error{Category::unsupported, EPERM, "slurmstepd lacks CAP_SYS_ADMIN: slurmd must run as root"};
     BERTH_TRY(const auto account, image_server_account(policy.conf));
     BERTH_TRY(const StepDevices devices, StepDevices::of(step.daemon));
-    BERTH_TRY(const auto side, agent_user_side(step.identity, account.first, working_directory, &devices));
+    // Root needs no guard against itself.
+    const auto guard = step.identity.uid == 0 ? std::nullopt : std::optional(account.first);
+    BERTH_TRY(const auto side, agent_user_side(step.identity, guard, working_directory, &devices));
     BERTH_TRY(const auto considered, consider(request, policy, job, *side));
     StepOutcome outcome;
     if (request.explain != Explain::off) {

@@ -194,7 +194,7 @@ DirectoryStream open_stream(int directory, const char* name) {
 }
 
 bool usable(int directory, const char* name) {
-    // Effective ids: the real ones may be a guard's.
+    // AT_EACCESS: access(2) itself judges by the real ids, which may be a guard's.
     return ::faccessat(directory, name, R_OK, AT_EACCESS) == 0 || ::faccessat(directory, name, W_OK, AT_EACCESS) == 0;
 }
 

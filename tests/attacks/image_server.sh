@@ -4,8 +4,7 @@
 
 setup_file() {
     slurm_up required
-    gcc -O1 -static -o "$BERTH_TEST_ROOT/meddle" "$BERTH_SOURCE/tests/attacks/meddle.c"
-    MEDDLE=$BERTH_TEST_ROOT/meddle
+    meddle_built
 }
 teardown_file() {
     slurm_down

@@ -6,8 +6,12 @@
 setup_file() {
     slurm_up required early-check=no
     users_fs_built
+    meddle_built
 }
-teardown_file() { slurm_down; }
+teardown_file() {
+    slurm_down
+    rm -f "$MEDDLE"
+}
 skip_file() { users_fs_reason; }
 
 # stopped KIND: such a file system at FS, for one test.
@@ -57,6 +61,45 @@ test_the_image_a_folder_and_a_bind_source() {
         check_match 'berth: error: .*too long' "$(<"$TEST_TMP/$name.err")"
     done
     no_harm_done
+}
+
+# The process that opens files for the user acts on them as he. A weaker runtime runs it as the user altogether, who stops,
+# slows or traces it, or as root, whom a crafted image then owns.
+test_who_waits_for_it() {
+    local reader field
+    stopped silent
+    in_background srun --quiet --container-image="$FS/image.sif" true 2>/dev/null
+    until_true 10 waiting_reader >/dev/null
+    reader=$(waiting_reader)
+    check_output "" as_user "$MEDDLE" "$reader"
+    status_of_reader() { sed -n "s/^$1:[[:space:]]*//p" "/proc/$reader/status" | tr '\t' ' '; }
+    check_equal "$TEST_SERVER_UID $TEST_SERVER_UID $TEST_SERVER_UID $TEST_UID" "$(status_of_reader Uid)" "its user ids"
+    field=$TEST_GID
+    check_equal "$field $field $field $field" "$(status_of_reader Gid)" "its group ids"
+    check_equal "$(id -G "$TEST_USER" | tr ' ' '\n' | sort -n)" "$(status_of_reader Groups | tr ' ' '\n' | grep . | sort -n)" "its groups"
+    for field in CapInh CapPrm CapEff CapAmb; do check_equal 0000000000000000 "$(status_of_reader "$field")" "$field"; done
+    check_equal 1 "$(status_of_reader NoNewPrivs)" "no_new_privs"
+    check_equal 2 "$(status_of_reader Seccomp)" "a seccomp filter"
+    for field in 'cpu time:30' 'file size:4194304' 'open files:256' 'processes:0' 'core file size:0'; do
+        check_match "^Max ${field%:*} +${field##*:} +${field##*:} " "$(cat "/proc/$reader/limits")"
+    done
+    check_match '^Max address space +[0-9]+ ' "$(cat "/proc/$reader/limits")"
+    # Its connection, its working folder's files, and nothing of slurmstepd's.
+    check_equal "" "$(find "/proc/$reader/fd" -type l ! -lname 'socket:*' ! -lname "$FS*" -printf '%f %l\n')" "descriptors"
+    check test "$(find "/proc/$reader/fd" -lname 'socket:*' | wc -l)" -eq 1
+    as_user scancel --user="$TEST_USER"
+    wait $! || true
+    until_true 50 nothing_runs || fail "the step does not end: $(squeue --noheader)"
+    scontrol reconfigure
+    no_harm_done
+}
+# waiting_reader: who of ours has the user's id for files.
+waiting_reader() {
+    local pid
+    for pid in $(pgrep -x berth-step); do
+        [[ $(sed -n 's/^Uid:.*\t//p' "/proc/$pid/status" 2>/dev/null) == "$TEST_UID" ]] && printf '%s\n' "$pid" && return 0
+    done
+    return 1
 }
 
 # The user need not wait for us either.

@@ -34,6 +34,12 @@ batch_script() {
     chmod 0755 "$file"
 }
 
+# meddle_built: sets MEDDLE, a program that tries everything with a process; see attacks/meddle.c.
+meddle_built() {
+    MEDDLE=$BERTH_TEST_ROOT/meddle
+    gcc -O1 -static -o "$MEDDLE" "$BERTH_SOURCE/tests/attacks/meddle.c"
+}
+
 # servers: the process ids of the image servers that run now.
 servers() { user_processes "$TEST_SERVER_UID"; }
 
