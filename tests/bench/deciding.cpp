@@ -153,7 +153,7 @@ void install_ours() {
 
 void install_libseccomps() {
     const auto profile = take(config::parse_seccomp_profile(profile_text(), "profile"));
-    const scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(1));
+    auto* const filter = seccomp_init(SCMP_ACT_ERRNO(1));
     for (const std::uint32_t other : {SCMP_ARCH_X86, SCMP_ARCH_X32}) seccomp_arch_add(filter, other);
     seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     for (const auto& rule : profile.rules) {

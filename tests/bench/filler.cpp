@@ -13,7 +13,7 @@
 namespace {
 
 constexpr std::size_t kFilesInFolder = 100;
-constexpr std::size_t kMiB = 1024 * 1024;
+constexpr std::size_t kMiB = std::size_t{1} << 20U;
 
 class Words {
 public:

@@ -24,7 +24,7 @@
 namespace {
 
 constexpr std::size_t kFilesInFolder = 100;
-constexpr std::size_t kChunk = 1024 * 1024;
+constexpr std::size_t kChunk = std::size_t{1} << 20U;
 char buffer[kChunk];
 
 struct Share {

@@ -68,7 +68,7 @@ TEST_CASE("CDI folders: both formats, in the order of folders and names") {
 TEST_CASE("CDI folders: what cannot be read is told, and stops nothing else") {
     const Folder folder;
     folder.file("etc/a.yaml", kYaml, 0666);
-    folder.file("etc/b.json", "{\"kind\": \"a.b/d\",");
+    folder.file("etc/b.json", R"({"kind": "a.b/d",)");
     folder.file("etc/c.json", kJson);
     folder.file("etc/d.yaml", "nothing: here\n");
     fs::create_directory(folder.path + "/etc/e.json");

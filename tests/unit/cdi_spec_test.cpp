@@ -190,7 +190,7 @@ TEST_CASE("CDI specification: what a broken file seems to be about") {
     CHECK(guess_cdi_kind("kind : \"nvidia.com/gpu\"\n") == "nvidia.com/gpu");
     CHECK(guess_cdi_kind("{\"cdiVersion\":\"9\",\"kind\":\"a.b/c\",\"devices\":1}") == "a.b/c");
     for (const char* text : {"", "kind", "kind:", "kind: x", "kind: a/b\nkind: c/d", "# kind of\nkind: a/b", "kin: a/b",
-                             "{\"kind\":\"a.b\\/c\"}", "{\"\\u006bind\":\"a/b\"}", "kind = a/b"})
+                             R"({"kind":"a.b\/c"})", R"({"\u006bind":"a/b"})", "kind = a/b"})
         CHECK_FALSE(guess_cdi_kind(text).has_value());
     CHECK_THAT(refusal(sample("broken.json")), Contains("member \"name\" appears twice"));
     CHECK_THAT(refusal(sample("broken.yaml"), CdiFormat::yaml), Contains("an anchor (&NAME) is not read; leave it out (line 4)"));

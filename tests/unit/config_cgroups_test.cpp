@@ -1,6 +1,8 @@
 // cgroups.toml: what is read, what is refused, and on which line.
 #include "runtime/config/cgroups.hpp"
 
+#include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
 #include <limits>
 
@@ -332,7 +334,7 @@ TEST_CASE("cgroups.toml: unified names files of a control group, never a path, a
                              "memory.max\\n", "memory.m x", "a.\\u0000"})
         CHECK_THAT(bad(file(name, "\"1\"")), Contains("a file's name is CONTROLLER.NAME in quotes"));
     CHECK_THAT(bad(file("a." + std::string(64, 'a'), "\"1\"")), Contains("a file's name is"));
-    for (const char* value : {"\"\"", "1", "true", "[\"1\"]", "\"1\\n2\"", "\"1\\n\"", "\"\\u0000\"", "\"é\""})
+    for (const char* value : {"\"\"", "1", "true", "[\"1\"]", R"("1\n2")", R"("1\n")", R"("\u0000")", "\"é\""})
         CHECK_THAT(bad(file("memory.high", value)), Equals("c.toml:2: unified.\"memory.high\" must be a text in "
                                                            "quotes: one line of at most 1024 characters of ASCII"));
     (void)good(file("memory.high", "\"" + std::string(1024, '1') + "\""));
@@ -391,9 +393,8 @@ std::string without_comment_signs(const std::string& text) {
 /// Whether the text has the key: as a table's name, or as `spelled`.
 bool names(const std::string& text, const CgroupKey& key, const std::string& spelled) {
     const std::string name(key.name);
-    for (const std::string& form : {spelled, "[" + name + "]", "[" + name + ".", "." + name + "]]"})
-        if (text.find(form) != std::string::npos) return true;
-    return false;
+    return std::ranges::any_of(std::array{spelled, "[" + name + "]", "[" + name + ".", "." + name + "]]"},
+                               [&](const std::string& form) { return text.find(form) != std::string::npos; });
 }
 
 }  // namespace

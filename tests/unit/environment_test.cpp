@@ -53,7 +53,7 @@ TEST_CASE("what the image sets wins over the host, what it leaves comes from the
     CHECK(result.at("PATH") == "/image");
     CHECK(result.at("PWD") == "/work");
     CHECK(result.at("SHLVL") == "3");
-    CHECK(result.count("_") == 0);
+    CHECK_FALSE(result.contains("_"));
 }
 
 TEST_CASE("variables that would mislead in the container stay on the host") {

@@ -53,7 +53,7 @@ std::string behind_old(const std::string& cache, unsigned entries) {
     std::string old = "ld.so-1.7.0";
     old += '\0';
     put(old, entries, 4);
-    old.resize((16 + 12 * entries + 7) / 8 * 8);
+    old.resize((16 + 12 * std::size_t{entries} + 7) / 8 * 8);
     return old + cache;
 }
 

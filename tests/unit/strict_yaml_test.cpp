@@ -78,7 +78,7 @@ TEST_CASE("strict YAML: what is refused, and where") {
         {"\ta: 1", "not valid YAML: "},
         {"a: \"x", "not valid YAML: "},
         {"a: 'b'\n\x01", "a control character (line 2)"},
-        {std::string("a: 1\n\0b: 2", 11), "a control character (line 2)"},
+        {std::string("a: 1\n\0b: 2", 10), "a control character (line 2)"},
         {"a: 1\n\x04secret: 2", "a control character (line 2)"},
         {"%YAML 3.0\n---\na: 1", "not valid YAML: "},
     }));
