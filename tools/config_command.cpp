@@ -305,7 +305,7 @@ void add_config_command(CLI::App& app, int& status) {
     CLI::App* command = app.add_subcommand("config", "Look at the site's configuration");
     command->require_subcommand(1);
     auto arguments = std::make_shared<Arguments>();
-    add_config_option(*add(*command, "check", "Say what is wrong with a berth.conf, and the ecl.toml and capability.json beside it, every problem with its line",
+    add_config_option(*add(*command, "check", "Say what is wrong with a berth.conf and the files beside it, every problem with its line",
                            check, arguments, status), *arguments);
 
     arguments = std::make_shared<Arguments>();

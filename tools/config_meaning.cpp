@@ -16,6 +16,7 @@
 #include "runtime/base/program_output.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/config/cdi_folder.hpp"
+#include "runtime/config/gpu_list.hpp"
 #include "runtime/config/site_keyring.hpp"
 #include "runtime/config/trusted_file.hpp"
 #include "runtime/exec/container.hpp"
@@ -92,6 +93,8 @@ public:
         look_at_audit_log();
         look_at_account();
         look_at_cdi();
+        look_at_gpu_list(config::GpuStack::nvidia, "--nv");
+        look_at_gpu_list(config::GpuStack::rocm, "--rocm");
         look_at_keyring();
         for (const EclGroup& group : ecl_.groups)
             if (!group.folder.empty() && is_missing(group.folder))
@@ -170,6 +173,15 @@ private:
         std::vector<std::string> folders;
         for (const auto& folder : conf_.cdi_spec_dirs.value) folders.push_back(folder.value);
         for (const auto& broken : config::load_cdi_specs(folders).broken) add(false, conf_.cdi_spec_dirs.origin, "cdi spec dirs: " + broken.error.message);
+    }
+
+    void look_at_gpu_list(config::GpuStack stack, const char* option) {
+        if (stack == config::GpuStack::nvidia && conf_.use_nvidia_container_cli.value) return;
+        const std::string path = config::gpu_list_path(berth_conf_, stack);
+        if (is_missing(path)) return;
+        const auto file = config::open_trusted(path);
+        const auto list = file ? config::read_gpu_list(file->get(), path) : Result<config::GpuList>(file.error());
+        if (!list) add(true, {}, fmt::format("no step with {} starts: {}", option, list.error().message));
     }
 
     void look_at_keyring() {

@@ -60,7 +60,9 @@ std::vector<Finding> examine_configuration(const Surroundings& node) {
     std::vector<Finding> findings{{Health::ok, "berth.conf", node.berth_conf, ""}};
     const std::string list = config::ecl_path(node.berth_conf);
     const auto ecl = config::load_ecl(list);
-    if (ecl) findings.push_back({Health::ok, "ecl.toml", list + (ecl->activated.value ? ", activated" : ", not activated"), ""});
+    const auto unknown = ecl ? option_problems(*ecl) : std::vector<config::Problem>{};
+    if (!unknown.empty()) findings.push_back({Health::fail, "ecl.toml", unknown.front().to_string(), all});
+    else if (ecl) findings.push_back({Health::ok, "ecl.toml", list + (ecl->activated.value ? ", activated" : ", not activated"), ""});
     else findings.push_back({Health::fail, "ecl.toml", ecl.error().message, all});
     const std::string grants = config::capability_path(node.berth_conf);
     if (const auto read = config::load_capabilities(grants); !read) findings.push_back({Health::fail, "capability.json", read.error().message, all});

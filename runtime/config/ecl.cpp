@@ -17,7 +17,7 @@ constexpr bool kTop = false;
 constexpr bool kGroup = true;
 constexpr auto kKeys = std::to_array<EclKey>({
     {"activated", kTop, "true or false", "Whether the list is in effect. Must stand at the top of the file when there are groups."},
-    {"legacyinsecure", kTop, "false", "Whether signatures of the legacy form count. They are not supported: true is refused."},
+    {"legacyinsecure", kTop, "false", "Whether signatures of the legacy form count. They let no image run: true is refused."},
     {"execgroup", kTop, "a list of groups", "A group, a folder with the keys for it, begins with a line [[execgroup]]."},
     {"tagname", kGroup, "a text", "The group's name in messages."},
     {"mode", kGroup, "whitelist, whitestrict or blacklist",
@@ -83,7 +83,7 @@ public:
             reading_.ecl.activated = {boolean(*node, "activated"), origin(*node)};
         if (const toml::node* node = top.get("legacyinsecure"); node != nullptr && boolean(*node, "legacyinsecure"))
             problem(*node,
-                    "legacyinsecure = true: legacy signatures are not supported; sign the images again (berth sign), "
+                    "legacyinsecure = true: legacy signatures let no image run; sign the images again (berth sign), "
                     "and write legacyinsecure = false");
         const toml::node* groups = top.get("execgroup");
         if (groups == nullptr) return;

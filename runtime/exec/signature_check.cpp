@@ -11,6 +11,7 @@
 
 #include "runtime/base/child.hpp"
 #include "runtime/base/install_paths.hpp"
+#include "runtime/base/resource_limits.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/base/wire.hpp"
 #include "runtime/exec/namespaces.hpp"
@@ -22,11 +23,8 @@ namespace {
 constexpr std::chrono::seconds kEndTime{2};
 constexpr rlim_t kCpuSeconds = 120;         // of one process: gpg, or the reading of an image
 constexpr rlim_t kFileBytes = 64UL << 20U;  // of a temporary keyring
-
-bool limit(int what, rlim_t value) {
-    const rlimit limits{value, value};
-    return ::setrlimit(static_cast<__rlimit_resource>(what), &limits) == 0;
-}
+constexpr rlim_t kStackBytes = 8UL << 20U;  // of a thread
+constexpr std::uint64_t kMemory = 1UL << 30U;
 
 /// In the child, before it forks its program's process: what that one, and all that it starts, will live in.
 Status separate(pid_t owner) {
@@ -41,8 +39,12 @@ Status settle(const std::pair<uid_t, gid_t>& account) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (const int rc = limit_capabilities(0); rc != 0) return errno_error("cannot drop capabilities", rc);
     if (const int rc = set_no_new_privileges(); rc != 0) return errno_error("no_new_privs", rc);
-    if (!limit(RLIMIT_CPU, kCpuSeconds) || !limit(RLIMIT_FSIZE, kFileBytes) || !limit(RLIMIT_CORE, 0)) return errno_error("setrlimit");
-    return {};
+    BERTH_CHECK(lower_limit(RLIMIT_CPU, kCpuSeconds, "RLIMIT_CPU"));
+    BERTH_CHECK(lower_limit(RLIMIT_FSIZE, kFileBytes, "RLIMIT_FSIZE"));
+    BERTH_CHECK(lower_limit(RLIMIT_CORE, 0, "RLIMIT_CORE"));
+    BERTH_CHECK(lower_limit(RLIMIT_STACK, kStackBytes, "RLIMIT_STACK"));
+    BERTH_CHECK(limit_memory(kMemory));
+    return confine_checker();
 }
 
 std::vector<std::string> arguments_of(const SignatureCheck& check) {

@@ -32,6 +32,16 @@ void judge_user_namespace(Judge& judge, const SiteConfig& site, const JobContext
                              "under Slurm (srun --container-image) ({})", rule));
 }
 
+/// A rule that is an option which the site, and not the user, gave is the site's line.
+void cite_defaults(Decision& decision, const Request& request, const config::StringList& option_default) {
+    for (const auto& entry : option_default.value) {
+        const std::string name = entry.value.substr(0, entry.value.find('='));
+        if (std::ranges::count(request.given, name) > 0) continue;
+        for (Ruling& ruling : decision.rulings)
+            if (ruling.rule == "--" + name) ruling.rule = rule_text(entry.origin, "option default", printable(entry.value));
+    }
+}
+
 }  // namespace
 
 std::string rule_text(const config::Origin& origin, std::string_view directive, std::string_view value) {
@@ -92,6 +102,7 @@ Decision decide(const Request& request, const SitePolicy& policy, const SiteName
         decision.binds.push_back({job.batch_script, job.batch_script, true, true});
         judge.grant("batch script", "mounted at " + job.batch_script, "the batch step runs it");
     }
+    cite_defaults(decision, request, site.option_default);
     return decision;
 }
 

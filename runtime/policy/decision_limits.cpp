@@ -6,7 +6,7 @@
 namespace berth {
 
 void judge_limits(Judge& judge, Decision& decision, const config::SiteConfig& site, const LimitInputs& limits) {
-    auto decided = reconcile(limits, site.enable_cgroup_controllers.value);
+    auto decided = reconcile(limits, site.enable_cgroup_controllers);
     if (!decided) return judge.refuse("limits", "the node's control groups", decided.error().message, decided.error().category);
     decision.limits = std::move(*decided);
     for (const DecidedLimit& limit : decision.limits)

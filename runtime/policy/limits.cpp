@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "runtime/policy/judge.hpp"
+
 namespace berth {
 namespace {
 
@@ -23,7 +25,7 @@ Error cannot(const CgroupSetting& setting, const std::string& why) {
 }
 
 /// Why this node cannot honour a setting; nothing when it can.
-std::optional<Error> obstacle(const CgroupSetting& setting, const CgroupFacts& facts, bool enable) {
+std::optional<Error> obstacle(const CgroupSetting& setting, const CgroupFacts& facts, const config::Setting<bool>& enable) {
     if (setting.unsupported) return cannot(setting, *setting.unsupported);
     if (contains(facts.controllers, setting.controller)) {
         if (facts.slurms && setting.comparison == Comparison::unordered)
@@ -31,9 +33,9 @@ std::optional<Error> obstacle(const CgroupSetting& setting, const CgroupFacts& f
         return std::nullopt;
     }
     if (contains(facts.dormant, setting.controller)) {
-        if (enable) return std::nullopt;
+        if (enable.value) return std::nullopt;
         return cannot(setting, "Slurm does not enable the controller " + setting.controller +
-                                   " for its steps, and this site does not let Berth do it (enable cgroup controllers = no)");
+                                   " for its steps, and this site does not let Berth do it (" + rule_text("enable cgroup controllers", enable) + ")");
     }
     if (facts.slurms)
         return cannot(setting, "Slurm puts the steps of this node into no control group of the controller " + setting.controller +
@@ -145,7 +147,7 @@ void add_device_rule(std::optional<DecidedLimit>& rules, const CgroupSetting& se
 
 }  // namespace
 
-Result<std::vector<DecidedLimit>> reconcile(const LimitInputs& inputs, bool enable) {
+Result<std::vector<DecidedLimit>> reconcile(const LimitInputs& inputs, const config::Setting<bool>& enable) {
     const CgroupFacts& facts = inputs.facts;
     std::vector<DecidedLimit> decided;
     for (const CgroupLimits* limits : {&inputs.site, &inputs.user}) {

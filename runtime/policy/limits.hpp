@@ -11,6 +11,7 @@
 
 #include "runtime/base/cgroup_limits.hpp"
 #include "runtime/base/result.hpp"
+#include "runtime/config/origin.hpp"
 #include "runtime/policy/cgroup_files.hpp"
 
 namespace berth {
@@ -50,7 +51,7 @@ struct LimitInputs {
 [[nodiscard]] CgroupLimits merged(CgroupLimits under, const CgroupLimits& over);
 
 /// Every limit asked for by either, each file once with the tighter of the two. A limit that the node cannot honour is
-/// Category::unsupported, and names key and reason; `enable` says whether dormant controllers may be used.
-[[nodiscard]] Result<std::vector<DecidedLimit>> reconcile(const LimitInputs& inputs, bool enable);
+/// Category::unsupported, and names key and reason; `enable`, a directive, says whether dormant controllers may be used.
+[[nodiscard]] Result<std::vector<DecidedLimit>> reconcile(const LimitInputs& inputs, const config::Setting<bool>& enable);
 
 }  // namespace berth

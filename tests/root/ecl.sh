@@ -115,7 +115,7 @@ test_a_wrong_file_stops_everything() {
     ecl_write 'activated = fals'
     refused "$APPS/ann.sif" 'ecl.toml:1: '
     ecl_write 'legacyinsecure = true'
-    refused "$APPS/ann.sif" 'ecl.toml:1: legacyinsecure = true: legacy signatures are not supported'
+    refused "$APPS/ann.sif" 'ecl.toml:1: legacyinsecure = true: legacy signatures let no image run'
     ecl_down
     chmod 0666 "$ecl"
     refused "$APPS/ann.sif" 'ecl.toml: others than root can write to it'

@@ -30,13 +30,13 @@ CgroupFacts slurms(CgroupVersion version = CgroupVersion::v1) {
 }
 
 std::vector<DecidedLimit> decided(const LimitInputs& inputs, bool enable = false) {
-    auto result = reconcile(inputs, enable);
+    auto result = reconcile(inputs, {enable});
     REQUIRE(result);
     return *result;
 }
 
 std::string refusal(const LimitInputs& inputs, bool enable = false) {
-    const auto result = reconcile(inputs, enable);
+    const auto result = reconcile(inputs, {enable, {"berth.conf", 7}});
     REQUIRE_FALSE(result);
     return result.error().message;
 }
@@ -83,7 +83,7 @@ TEST_CASE("What a node cannot honour is refused, with the key and the reason") {
     CHECK(refusal({with("cpus", "0.5"), {}, slurms()}).find("--cpus: Slurm puts the steps of this node into no control group of the controller cpu") == 0);
     CgroupFacts facts = slurms(CgroupVersion::v2);
     facts.dormant = {"pids"};
-    CHECK(refusal({with("pids-limit", "10"), {}, facts}).find("enable cgroup controllers") != std::string::npos);
+    CHECK(refusal({with("pids-limit", "10"), {}, facts}).find("(berth.conf:7: enable cgroup controllers = no)") != std::string::npos);
     CHECK(decided({with("pids-limit", "10"), {}, facts}, true)[0].setting.file == "pids.max");
     facts.problem = "no way";
     CHECK(refusal({with("memory", "1g"), {}, facts}) == "--memory: no way");
