@@ -42,6 +42,28 @@ test_a_namespace_made_inside_mounts_for_itself() {
     check_clean
 }
 
+# What the host mounts later beneath a writable bind is the host's, with its flags, or not there at all.
+test_what_the_host_mounts_later_beneath_a_writable_one() {
+    local slave later=$BERTH_TEST_ROOT/shared-mount/writable
+    mkdir -m 0777 "$later"
+    for slave in yes no; do
+        configure_release 'mount slave' "$slave"
+        as_user srun --container="$DEMO" --container-bind="$BERTH_TEST_ROOT/shared-mount:/mnt" \
+            sh -c 'sleep 2; ls /mnt/writable; touch /mnt/writable/by-the-step; grep " /mnt/writable" /proc/self/mountinfo' >"$TEST_TMP/$slave" 2>/dev/null &
+        sleep 1
+        mount -t tmpfs -o mode=0777,nosuid,nodev,noexec none "$later"
+        touch "$later/the-hosts"
+        wait $! || true
+        umount "$later"
+        rm -f "$later"/*
+    done
+    configure_release 'mount slave' yes
+    rmdir "$later"
+    check_match 'the-hosts.*nosuid,nodev,noexec' "$(tr '\n' ' ' <"$TEST_TMP/yes")"
+    check_equal "" "$(<"$TEST_TMP/no")" "what the container sees of it without mount slave"
+    check_clean
+}
+
 # A weaker runtime restricts what is mounted now, and takes in what the host mounts later with that mount's own flags.
 test_what_the_host_mounts_later_is_no_hole_in_a_read_only_bind() {
     local deep=$BERTH_TEST_ROOT/shared-mount/later

@@ -63,7 +63,7 @@ std::string image_of(const Seed& seed) {
     std::string table;
     std::uint32_t id = 0;
     for (Descriptor d : seed.descriptors) {
-        d.offset = header.data_offset + 8 * id;
+        d.offset = header.data_offset + std::size_t{8} * id;
         d.id = ++id;
         d.name_field = {'n', 'a', 'm', 'e'};
         append(table, encode(d));

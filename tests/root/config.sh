@@ -164,6 +164,47 @@ test_the_cache_and_the_account() {
     says "${WHERE}image server user = nobody-by-this-name: there is no such user"
 }
 
+test_the_audit_log_and_the_lists_of_gpus() {
+    local list=$BERTH_PREFIX/etc/berth/nvliblist.conf
+    set_to 'audit log' /tmp/berth.log
+    says "${WHERE}audit log = /tmp/berth.log: .*others than root can write to /tmp"
+    before_each
+    cp -p "$list" "$FILE_TMP/nvliblist.conf"
+    printf '../escape.so\n' >>"$list"
+    says "berth.conf: no step with --nv starts: .*nvliblist.conf:$(wc -l <"$list"): "
+    cp -p "$FILE_TMP/nvliblist.conf" "$list"
+    chmod o+w "$list"
+    says 'no step with --nv starts: .*nvliblist.conf: others than root'
+    # Then it is not read.
+    configure_release 'use nvidia-container-cli' yes
+    check_status 0 config_check
+    cp -p "$FILE_TMP/nvliblist.conf" "$list"
+}
+
+test_import() {
+    local theirs=$FILE_TMP/apptainer.conf new=$FILE_TMP/new.conf
+    printf '# theirs\nmount home = no\n' >"$theirs"
+    check_status 0 as_user berth config import "$theirs"
+    check_match 'apptainer.conf:2: mount home = no: .*apptainer.conf: accepted as it is' "${CAPTURED_OUT//$'\n'/ }"
+    printf 'sharedns = yes\nno such directive = 1\n' >>"$theirs"
+    rm -f "$new"
+    check_status 1 config_import "$theirs" --output "$new"
+    check_match 'apptainer.conf:4: no such directive = 1: .*some lines must change' "${CAPTURED_OUT//$'\n'/ }"
+    check_status 0 config_check --config "$new"
+    check_match '"mount home",' "$("$BERTH_PREFIX/bin/berth" config list --json --config "$new" | grep -A1 '"mount home"')"
+    echo mine >"$new"
+    check_status 255 config_import "$theirs" --output "$new"
+    check_match 'new.conf: File exists' "$CAPTURED_ERR"
+    check_equal mine "$(<"$new")" "a file that was there"
+    { config_import "$theirs" --json || true; } | python3 -c '
+import json, sys
+report = json.load(sys.stdin)
+assert not report["accepted"] and [line["line"] for line in report["lines"]] == [2, 3, 4], report'
+    check_status 255 config_import "$FILE_TMP/none.conf"
+    check_match 'none.conf: No such file' "$CAPTURED_ERR"
+}
+config_import() { (cd / && "$BERTH_PREFIX/bin/berth" config import "$@"); }
+
 test_hooks_and_specifications() {
     set_to 'allow cdi hook' /no/such/hook
     says "${WHERE}allow cdi hook: /no/such/hook"

@@ -103,6 +103,9 @@ test_broken_on_purpose() {
     check_equal ok "$(health 'site keyring')"
     printf 'activated = maybe\n' >"$BERTH_PREFIX/etc/berth/ecl.toml"
     check_equal fail "$(health ecl.toml)"
+    ecl_up "$(ecl_group apps whitelist /apps 0123456789ABCDEF0123456789ABCDEF01234567 | sed '1a options = ["contian"]')"
+    check_equal fail "$(health ecl.toml)"
+    check_match "did you mean 'contain'" "$(what ecl.toml)"
     ecl_write 'activated = true'
     check_equal ok "$(health ecl.toml)"
     check_equal fail "$(health 'site keyring')"

@@ -47,6 +47,27 @@ test_what_only_root_may() {
     check_clean
 }
 
+# Root has in a step what it has by the command, where slurmstepd has nothing to take away.
+test_root_has_the_same_as_by_the_command() {
+    local default option expected seen=
+    capability_write '{"users": {"root": ["CAP_CHOWN"]}}'
+    for default in full file no; do
+        configure_release 'root default capabilities' "$default"
+        for option in pwd=/ keep-privs no-privs drop-caps=CAP_KILL add-caps=CAP_CHOWN; do
+            expected=$(sets_of root_command "--$option" "$DEMO")
+            check_equal "$expected" "$(sets_of root_step "--container-$option")" "root default capabilities = $default, $option"
+            seen+=$expected$'\n'
+        done
+    done
+    check test "$(grep . <<<"$seen" | sort -u | wc -l)" -ge 4
+    check_output "uid=$TEST_UID gid=$TEST_GID" root_step "--container-security=uid:$TEST_UID,gid:$TEST_GID" sh -c 'echo "uid=$(id -u) gid=$(id -g)"'
+    configure_release 'root default capabilities' full
+    capability_down
+    check_clean
+}
+root_command() { (cd / && "$BERTH_PREFIX/bin/berth" exec "$@"); }
+root_step() { (cd / && srun --quiet --container="$DEMO" "$@"); }
+
 test_a_wrong_capability_file_stops_containers() {
     capability_write '{"users": {"x": ["CAP_CHWON"]}}'
     check_refused 'capability.json' step "$DEMO" true
@@ -90,6 +111,12 @@ test_the_sites_profile() {
     seccomp_profile "$profile" SCMP_ACT_ERRNO mkdir mkdirat -- '"errnoRet": 28'
     configure_release 'seccomp profile' "$profile"
     check_fails_with 1 'No space left on device' step "$DEMO" mkdir "$TEST_HOME/x"
+    # A user's can only add to it.
+    seccomp_profile "$TEST_HOME/own.json" SCMP_ACT_ERRNO rmdir -- '"errnoRet": 18'
+    check_fails_with 1 'No space left on device' step "$DEMO" "--container-security=seccomp:$TEST_HOME/own.json" mkdir "$TEST_HOME/x"
+    as_user mkdir "$TEST_HOME/y"
+    check_fails_with 1 'Invalid cross-device link' step "$DEMO" "--container-security=seccomp:$TEST_HOME/own.json" rmdir "$TEST_HOME/y"
+    rm -rf "$TEST_HOME/own.json" "$TEST_HOME/y"
     configure_release 'seccomp profile' "$BERTH_PREFIX/etc/berth/seccomp-profiles/default.json"
     in_image "Berth demo" step "$DEMO"
     configure_release 'seccomp profile' ''

@@ -208,7 +208,7 @@ TEST_CASE("doctor: what a program prints") {
     // More than a pipe holds.
     const auto large = sh("i=0; while [ $i -lt 4000 ]; do echo 0123456789012345678901234567890123456789; i=$((i+1)); done");
     REQUIRE(large);
-    CHECK(large->size() == 4000U * 41);
+    CHECK(large->size() == std::size_t{4000} * 41);
     const auto failed = sh("echo here; echo because >&2; exit 3");
     REQUIRE(!failed);
     CHECK(failed.error().message == "/bin/sh: because");

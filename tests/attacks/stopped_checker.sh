@@ -1,0 +1,73 @@
+# shellcheck shell=bash
+# berth-verify reads a signature that the user made, and starts gpg on it. A crafted one may own it, or stop it: root plays
+# that part here. A weaker runtime checks as root or as the user, with all that these can do, and waits without end.
+
+setup_file() {
+    signing_up
+    slurm_up required
+    configure_release 'require signature' yes
+    meddle_built
+    signed_image "$TEST_HOME/signed.sif"
+}
+teardown_file() {
+    slurm_down
+    signing_down
+    rm -f "$MEDDLE"
+}
+
+# stop_a_checker: stops the first berth-verify that it finds, and writes its process id into the file "stopped".
+stop_a_checker() {
+    rm -f "$TEST_TMP/stopped" "$IMAGE_CACHE"/*  # what was checked before is not checked again
+    (cd "$TEST_TMP" && exec timeout "$(patient 30)" python3 -c '
+import os, signal
+while True:
+    for pid in sorted((int(p) for p in os.listdir("/proc") if p.isdigit()), reverse=True)[:12]:
+        try:
+            if open(f"/proc/{pid}/comm").read() == "berth-verify\n":
+                os.kill(pid, signal.SIGSTOP)
+                with open("found", "w") as file: file.write(str(pid))
+                os.rename("found", "stopped")
+                raise SystemExit
+        except OSError:
+            pass
+') &
+}
+
+value_of() { sed -n "s/^$1:[[:space:]]*//p" "/proc/$CHECKER/status" | tr '\t' ' '; }
+
+test_what_it_can_do() {
+    local field step namespace
+    stop_a_checker
+    as_user srun --quiet --container="$TEST_HOME/signed.sif" grep ^NAME= /etc/os-release >"$TEST_TMP/out" &
+    step=$!
+    until_true 20 test -e "$TEST_TMP/stopped" || fail "no berth-verify was found"
+    CHECKER=$(<"$TEST_TMP/stopped")
+    check_output "" as_user "$MEDDLE" "$CHECKER"
+    field=$TEST_SERVER_UID
+    check_equal "$field $field $field $field" "$(value_of Uid)" "its user ids"
+    check_equal "" "$(value_of Groups | tr -d ' ')" "its groups"
+    for field in CapInh CapPrm CapEff CapAmb; do check_equal 0000000000000000 "$(value_of "$field")" "$field"; done
+    check_equal 1 "$(value_of NoNewPrivs)" "no_new_privs"
+    check_equal 2 "$(value_of Seccomp)" "a seccomp filter"
+    for namespace in mnt net pid; do
+        check test "$(readlink "/proc/$CHECKER/ns/$namespace")" != "$(readlink "/proc/$(pgrep -o -x slurmd)/ns/$namespace")"
+    done
+    for field in 'cpu time' 'file size' 'address space' 'stack size' 'core file size'; do
+        check_match "^Max $field +[0-9]+ +[0-9]+ " "$(cat "/proc/$CHECKER/limits")"
+    done
+    kill -CONT "$CHECKER"
+    wait "$step" || fail "the step failed"
+    check_equal 'NAME="Berth demo"' "$(<"$TEST_TMP/out")"
+    check_clean
+}
+
+test_one_that_never_answers() {
+    local begin=$SECONDS
+    stop_a_checker
+    check_refused 'could not be checked in time' as_user srun --quiet --container="$TEST_HOME/signed.sif" echo ran
+    check test -e "$TEST_TMP/stopped"
+    check test $((SECONDS - begin)) -lt 60
+    until_true 20 no_checkers || fail "a checker was left behind"
+    check_clean
+}
+no_checkers() { ! pgrep -x berth-verify >/dev/null; }
