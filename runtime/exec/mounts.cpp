@@ -124,6 +124,14 @@ Status restrict_mount(int mount, Access access, DeviceNodes devices, const std::
     return {};
 }
 
+Status make_private(int mount, const std::string& what) {
+    mount_attr attributes{};
+    attributes.propagation = MS_PRIVATE;
+    if (::mount_setattr(mount, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes) != 0)
+        return errno_error("cannot make the mounts of " + printable(what) + " private");
+    return {};
+}
+
 Status make_read_only(int mount, const std::string& what) {
     mount_attr attributes{};
     attributes.attr_set = MOUNT_ATTR_RDONLY;

@@ -60,6 +60,8 @@ enum class DeviceNodes { refused, working };
 [[nodiscard]] Status refuse_programs(int mount, const std::string& what);
 /// Symbolic links in it, and in what is mounted beneath, are not followed (ELOOP). Linux 5.14.
 [[nodiscard]] Status refuse_links(int mount, const std::string& what);
+/// What is mounted elsewhere from now on appears neither in it nor beneath.
+[[nodiscard]] Status make_private(int mount, const std::string& what);
 /// Read-only for this one mount.
 [[nodiscard]] Status make_read_only(int mount, const std::string& what);
 

@@ -74,6 +74,7 @@ private:
     }
 
     Status apply(const effect::NewNamespaces& e) {
+        slave_ = e.slave;
         if (in_.prepared_namespace >= 0) return join_mount_namespace(in_.prepared_namespace, e.slave);
         return make_namespaces(e);
     }
@@ -349,6 +350,8 @@ private:
         // pivot_root(2) with both arguments ".": the old root ends up on top of the new one, with the image and the
         // layer on top of it in turn. They are detached from the top: layer, image, and the host with all its mounts.
         if (::fchdir(root_.get()) != 0) return errno_error("the container's root");
+        // Sources were copied where the host's mounts are, and follow those.
+        if (!slave_) BERTH_CHECK(make_private(root_.get(), "the container"));
         if (::syscall(SYS_pivot_root, ".", ".") != 0) return errno_error("pivot_root");
         for (int covered = 0; covered < 3; ++covered)
             if (::umount2(".", MNT_DETACH) != 0) return errno_error("cannot detach the host's root");
@@ -373,6 +376,7 @@ private:
     const Plan* plan_ = nullptr;
     std::vector<SourceTree> sources_;
     std::set<dev_t> own_tmpfs_;
+    bool slave_ = true;
     UniqueFd image_;
     UniqueFd root_;
     std::optional<ImageServer> server_;

@@ -17,7 +17,8 @@ test_what_the_user_can_do_with_his_own() {
     in_background sleep 60
     victim=$!
     capture as_user timeout 20 "$MEDDLE" "$victim"
-    check_match 'signal 15' "$CAPTURED_OUT"
+    check_match 'signal 1' "$CAPTURED_OUT"
+    check_match 'affinity' "$CAPTURED_OUT"
     check_match 'priority' "$CAPTURED_OUT"
     kill -KILL "$victim" 2>/dev/null || true
     wait "$victim" 2>/dev/null || true

@@ -56,11 +56,6 @@ int main(int argc, char** argv) {
     cpu_set_t one;
     CPU_ZERO(&one);
     CPU_SET(0, &one);
-    for (int number = 1; number <= 64; ++number) {
-        char name[32];
-        snprintf(name, sizeof name, "signal %d", number);
-        if (number < 32 || number > 33) tell(name, kill(target, number));
-    }
     tell("trace", ptrace(PTRACE_SEIZE, target, NULL, NULL));
     tell("attach", ptrace(PTRACE_ATTACH, target, NULL, NULL));
     tell("read memory", process_vm_readv(target, &mine, 1, &theirs, 1, 0));
@@ -83,5 +78,11 @@ int main(int argc, char** argv) {
         read_file(pid, *name);
     for (const char** name = (const char*[]){"root/etc", "root/.", "cwd", "exe", "fd/3", "fd/4", "fd/5", "map_files/.", "task/../root/etc", NULL}; *name; ++name)
         look(pid, *name);
+    // The last, as it may be the target's.
+    for (int number = 1; number <= 64; ++number) {
+        char name[32];
+        snprintf(name, sizeof name, "signal %d", number);
+        if (number < 32 || number > 33) tell(name, kill(target, number));
+    }
     return 0;
 }

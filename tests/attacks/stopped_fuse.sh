@@ -81,9 +81,9 @@ test_who_waits_for_it() {
     check_equal 1 "$(status_of_reader NoNewPrivs)" "no_new_privs"
     check_equal 2 "$(status_of_reader Seccomp)" "a seccomp filter"
     for field in 'cpu time:30' 'file size:4194304' 'open files:256' 'processes:0' 'core file size:0'; do
-        check_match "^Max ${field%:*} +${field##*:} +${field##*:} " "$(cat "/proc/$reader/limits")"
+        check grep -qE "^Max ${field%:*} +${field##*:} +${field##*:} " "/proc/$reader/limits"
     done
-    check_match '^Max address space +[0-9]+ ' "$(cat "/proc/$reader/limits")"
+    check grep -qE '^Max address space +[0-9]+ ' "/proc/$reader/limits"
     # Its connection, its working folder's files, and nothing of slurmstepd's.
     check_equal "" "$(find "/proc/$reader/fd" -type l ! -lname 'socket:*' ! -lname "$FS*" -printf '%f %l\n')" "descriptors"
     check test "$(find "/proc/$reader/fd" -lname 'socket:*' | wc -l)" -eq 1
