@@ -84,8 +84,8 @@ test_who_waits_for_it() {
         check grep -qE "^Max ${field%:*} +${field##*:} +${field##*:} " "/proc/$reader/limits"
     done
     check grep -qE '^Max address space +[0-9]+ ' "/proc/$reader/limits"
-    # Its connection, its working folder's files, and nothing of slurmstepd's.
-    check_equal "" "$(find "/proc/$reader/fd" -type l ! -lname 'socket:*' ! -lname "$FS*" -printf '%f %l\n')" "descriptors"
+    # Its connection, and nothing of slurmstepd's.
+    check_equal "" "$(find "/proc/$reader/fd" -type l ! -lname 'socket:*' ! -lname /dev/null ! -lname "$FS*" -printf '%f %l\n')" "descriptors"
     check test "$(find "/proc/$reader/fd" -lname 'socket:*' | wc -l)" -eq 1
     as_user scancel --user="$TEST_USER"
     wait $! || true
@@ -93,11 +93,11 @@ test_who_waits_for_it() {
     scontrol reconfigure
     no_harm_done
 }
-# waiting_reader: who of ours has the user's id for files.
+# waiting_reader: who of ours has the user's id for files, and is not about to end.
 waiting_reader() {
     local pid
-    for pid in $(pgrep -x berth-step); do
-        [[ $(sed -n 's/^Uid:.*\t//p' "/proc/$pid/status" 2>/dev/null) == "$TEST_UID" ]] && printf '%s\n' "$pid" && return 0
+    for pid in $(pgrep -x berth-step || true); do
+        [[ -n $(ls "/proc/$pid/fd" 2>/dev/null) && $(sed -n 's/^Uid:.*\t//p' "/proc/$pid/status" 2>/dev/null) == "$TEST_UID" ]] && printf '%s\n' "$pid" && return 0
     done
     return 1
 }
