@@ -17,6 +17,7 @@
 #include "runtime/base/io.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/config/site_policy.hpp"
+#include "runtime/exec/audit_log.hpp"
 #include "runtime/exec/container.hpp"
 #include "runtime/exec/enter.hpp"
 #include "runtime/exec/limited_command.hpp"
@@ -160,9 +161,14 @@ int exit_status(const Result<int>& status) {
 Result<Situation> situation_of(const Invocation& call) {
     Situation now{call, environment_of_process(), {}, {}, {}};
     BERTH_TRY(now.job, context_of_process());
-    BERTH_TRY(now.policy, site_policy(call.config.empty() ? install_paths().sysconf + "/berth.conf" : call.config, now.job));
-    BERTH_TRY(now.request, request_of(call, now.policy.conf, now.environment));
-    return now;
+    const auto read = [&]() -> Status {
+        BERTH_TRY(now.policy, site_policy(call.config.empty() ? install_paths().sysconf + "/berth.conf" : call.config, now.job));
+        BERTH_TRY(now.request, request_of(call, now.policy.conf, now.environment));
+        return {};
+    }();
+    if (read) return now;
+    audit_failure(call.image, read.error(), now.job);
+    return read.error();
 }
 
 int run_container(const Invocation& call) {

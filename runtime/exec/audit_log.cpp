@@ -73,4 +73,10 @@ Status write_audit(const config::SiteConfig& site, const std::string& line) {
     return written;
 }
 
+void audit_failure(std::string asked, const Error& failure, const JobContext& job) {
+    AuditEvent event = audit_event(std::move(asked));
+    event.failure = failure;
+    send_to_syslog(audit_line(event, job));
+}
+
 }  // namespace berth

@@ -18,4 +18,8 @@ namespace berth {
 /// read, is not waited for.
 [[nodiscard]] Status write_audit(const config::SiteConfig& site, const std::string& line);
 
+/// A request that came to no decision, because the site's files or the request itself are wrong: a line to syslog alone,
+/// as these files say where the other one is.
+void audit_failure(std::string asked, const Error& failure, const JobContext& job);
+
 }  // namespace berth

@@ -5,6 +5,7 @@
 #include "runtime/base/log.hpp"
 #include "runtime/base/wire.hpp"
 #include "runtime/config/site_policy.hpp"
+#include "runtime/exec/audit_log.hpp"
 #include "runtime/exec/container.hpp"
 #include "runtime/exec/namespaces.hpp"
 #include "runtime/exec/process_identity.hpp"
@@ -28,6 +29,19 @@ void keep_record(const StepRequest& step, const Considered& considered) {
     if (!kept) log(LogLevel::warning, kept.error().message);
 }
 
+struct Asked {
+    config::SitePolicy policy;
+    Request request;
+};
+
+Result<Asked> asked_of(const StepRequest& step, const JobContext& job) {
+    Asked asked;
+    BERTH_TRY(asked.policy, site_policy(step.config, job));
+    BERTH_TRY(auto defaults, starting_request(asked.policy.conf.option_default));
+    BERTH_TRY(asked.request, request_of(step, std::move(defaults)));
+    return asked;
+}
+
 Result<StepOutcome> outcome_of(const StepRequest& step, const StepPlace& place, int working_directory, int prepared_namespace) {
     JobContext job = job_context(step.identity);
     job.launch = Launch::slurm;
@@ -41,9 +55,12 @@ Result<StepOutcome> outcome_of(const StepRequest& step, const StepPlace& place, 
         job.partition = place.job->partition;
         job.account = place.job->account;
     }
-    BERTH_TRY(const auto policy, site_policy(step.config, job));
-    BERTH_TRY(auto defaults, starting_request(policy.conf.option_default));
-    BERTH_TRY(const auto request, request_of(step, std::move(defaults)));
+    const auto asked = asked_of(step, job);
+    if (!asked) {
+        audit_failure(step.image, asked.error(), job);
+        return asked.error();
+    }
+    const auto& [policy, request] = *asked;
     if (!has_host_privilege())
         return Error{Category::unsupported, EPERM, "slurmstepd lacks CAP_SYS_ADMIN: slurmd must run as root"};
     BERTH_TRY(const auto account, image_server_account(policy.conf));

@@ -1,5 +1,6 @@
 # shellcheck shell=bash disable=SC1003
-# Hostile values of --container-bind, given through the environment too, which reaches the node without srun's own check.
+# A weaker runtime splits and mounts what it is given, as root. Hostile values of --container-bind, given through the
+# environment too, which reaches the node without srun's own check.
 
 setup_file() { slurm_up required early-check=no; }
 teardown_file() { slurm_down; }

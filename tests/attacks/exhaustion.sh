@@ -1,5 +1,6 @@
 # shellcheck shell=bash disable=SC2016
-# The user runs out of processes, descriptors, memory or his own folder while steps start: the step fails, on its own.
+# A weaker runtime takes a failed call for a success, or leaves what it had made. The user runs out of processes,
+# descriptors, memory or his own folder while steps start: the step fails, on its own.
 
 setup_file() { slurm_up required; }
 teardown_file() { slurm_down; }

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# What is no image, given as one: it must be refused at once, on the node too, where the early check of srun is bypassed.
+# A weaker runtime hands it to the kernel, or waits for a fifo. What is no image, given as one: it must be refused at once,
+# on the node too, where the early check of srun is bypassed.
 
 setup_file() { slurm_up required early-check=no; }
 teardown_file() { slurm_down; }

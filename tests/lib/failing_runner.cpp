@@ -1,19 +1,22 @@
 // berth_failing_runner IMAGE CONFIG [UID GID]: prepares the image's container again and again, each time failing one
-// step later, until it succeeds, and looks after each time for what is left. With UID and GID as a step's helper does
+// step later, until it succeeds, and looks after each time for what is left; then again, ending by a signal at each step. With UID and GID as a step's helper does
 // it (root, for that user, into a prepared namespace); without as the command does it (the caller, for himself).
 // Ends with 0 when nothing was left, and prints the steps. With BERTH_FAILING_RUNNER_LEAKS=1 in its environment each
 // try leaves a process and a file behind on purpose, so that a test can see that they are seen.
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <thread>
 
 #include "runtime/base/io.hpp"
@@ -38,8 +41,22 @@ struct Setting {
     std::optional<Identity> user;  ///< set: root prepares for this user
 };
 
-/// How the process that prepares ends: with its objects' destructors, or without.
+/// How the process that prepares ends: with its objects' destructors, or by a signal, without.
 enum class End { orderly, killed };
+
+// What ends a process that has no handlers, as berth-step is one, and what does not.
+constexpr auto kDeadly = std::to_array<int>({SIGKILL, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGALRM, SIGUSR1, SIGUSR2, SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL,
+                                             SIGTRAP, SIGSYS, SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGSTKFLT});
+constexpr auto kHarmless = std::to_array<int>({SIGCHLD, SIGCONT, SIGURG, SIGWINCH});
+
+void end_by_signal(std::size_t number) {
+    for (const int signal : kHarmless) ::raise(signal);
+    const int signal = kDeadly[number % kDeadly.size()];
+    const rlimit none{0, 0};
+    ::setrlimit(RLIMIT_CORE, &none);
+    ::signal(signal, SIG_DFL);  // a shell in the background has its jobs ignore some
+    ::raise(signal);
+}
 
 // --- one try, in a process of its own -------------------------------------------------------------------------------
 
@@ -52,7 +69,8 @@ JobContext context_of(const Setting& setting) {
     return job;
 }
 
-Result<Status> prepare_until(const Setting& setting, std::size_t fail_at, std::string& step) {
+/// `before_the_end` is called while all that was prepared is still there.
+Result<Status> prepare_until(const Setting& setting, std::size_t fail_at, std::string& step, const std::function<void(const Status&)>& before_the_end) {
     const JobContext job = context_of(setting);
     UniqueFd prepared;
     std::optional<std::pair<uid_t, gid_t>> server;
@@ -83,7 +101,9 @@ Result<Status> prepare_until(const Setting& setting, std::size_t fail_at, std::s
 
     RealRunner real(std::move(inputs));
     FailingRunner failing(real, fail_at);
-    return run_phase(failing, considered.plan, Phase::prepare);
+    Status done = run_phase(failing, considered.plan, Phase::prepare);
+    before_the_end(done);
+    return done;
 }
 
 void leave_something_behind(const Setting& setting) {
@@ -102,24 +122,29 @@ int one_try(const Setting& setting, std::size_t fail_at, End end, int report) {
     ::setsid();  // whatever it starts can be told by its session
     if (std::getenv("BERTH_FAILING_RUNNER_LEAKS") != nullptr) leave_something_behind(setting);
     std::string step;
-    const auto outcome = prepare_until(setting, fail_at, step);
-    int status = kWrong;
-    std::string line;
-    if (!outcome) {
-        line = "could not begin: " + outcome.error().message;
-    } else if (step.empty()) {
-        status = *outcome ? kPlanIsDone : kWrong;
-        line = *outcome ? "the whole plan" : "failed by itself after every step: " + outcome->error().message;
-    } else if (*outcome) {
-        line = step + " was to fail, and the plan succeeded";
-    } else if (outcome->error().number != ECANCELED || outcome->error().message.find(step) == std::string::npos) {
-        line = "failed by itself before " + step + ", or the error does not name it: " + outcome->error().message;
-    } else {
-        status = kFailedAsAsked;
-        line = "failed at " + step;
-    }
-    static_cast<void>(write_all(report, static_cast<char>(status) + line, "pipe"));
-    if (end == End::killed) ::raise(SIGKILL);
+    const auto tell = [&](const Status& outcome) {
+        int status = kWrong;
+        std::string line;
+        if (step.empty()) {
+            status = outcome ? kPlanIsDone : kWrong;
+            line = outcome ? "the whole plan" : "failed by itself after every step: " + outcome.error().message;
+        } else if (outcome) {
+            line = step + " was to fail, and the plan succeeded";
+        } else if (outcome.error().number != ECANCELED || outcome.error().message.find(step) == std::string::npos) {
+            line = "failed by itself before " + step + ", or the error does not name it: " + outcome.error().message;
+        } else {
+            status = kFailedAsAsked;
+            line = "failed at " + step;
+        }
+        static_cast<void>(write_all(report, static_cast<char>(status) + line, "pipe"));
+    };
+    const auto outcome = prepare_until(setting, fail_at, step, [&](const Status& done) {
+        if (end == End::orderly) return;
+        tell(done);
+        end_by_signal(fail_at);
+    });
+    if (outcome) tell(*outcome);
+    else static_cast<void>(write_all(report, static_cast<char>(kWrong) + ("could not begin: " + outcome.error().message), "pipe"));
     return 0;
 }
 

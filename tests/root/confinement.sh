@@ -137,6 +137,30 @@ module_is_active() {
     if [[ $1 == apparmor ]]; then [[ $(cat /sys/module/apparmor/parameters/enabled 2>/dev/null) == Y ]]; else [[ -e /sys/fs/selinux/enforce ]]; fi
 }
 
+# Each decision, and each request that came to none.
+test_syslog() {
+    cat >"$FILE_TMP/inside" <<SH
+cd /
+"$BERTH_PREFIX/bin/berth" exec "$DEMO" true
+"$BERTH_PREFIX/bin/berth" exec "$FILE_TMP/none.sif" true
+echo 'activated = maybe' >"$BERTH_PREFIX/etc/berth/ecl.toml"
+"$BERTH_PREFIX/bin/berth" exec "$DEMO" true
+true
+SH
+    check with_syslog "$FILE_TMP/said" sh "$FILE_TMP/inside"
+    rm -f "$BERTH_PREFIX/etc/berth/ecl.toml"
+    check_output "allowed $DEMO
+failed $FILE_TMP/none.sif
+failed $DEMO" python3 -c '
+import json, re, sys
+for line in open(sys.argv[1]):
+    head, text = line.split(": ", 1)
+    assert re.fullmatch(r"<85>berth\[\d+\]", head), head
+    event = json.loads(text)
+    print(event["outcome"], event["image"]["path"])' "$FILE_TMP/said"
+    check_match 'ecl.toml:1' "$(tail -n 1 "$FILE_TMP/said")"
+}
+
 test_the_audit_log() {
     local log=$BERTH_TEST_ROOT/audit/berth.jsonl
     mkdir -m 0755 "$BERTH_TEST_ROOT/audit"

@@ -66,7 +66,7 @@ const std::string kUserRule = "a user has what --add-caps names and the site all
 struct Options {
     std::vector<std::pair<std::string, std::string>> given;
     std::string user, full, file, no;  ///< who gets what: a user under Slurm, root by each default; "!": refused
-    std::string gains;                 ///< of full, file, no: those without no_new_privs
+    std::string gains{};                ///< of full, file, no: those without no_new_privs
 };
 
 const std::vector<Options> kTable = {

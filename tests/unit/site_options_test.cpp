@@ -6,7 +6,6 @@
 #include "runtime/request/options.hpp"
 
 using namespace berth;
-using Catch::Matchers::Contains;
 
 namespace {
 
