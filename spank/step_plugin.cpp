@@ -46,8 +46,10 @@ Status SharedText::prepare() {
     return {};
 }
 
-void SharedText::set(const std::string& text) noexcept {
-    if (page_ != nullptr) std::strncpy(page_, text.c_str(), kSharedBytes - 1);
+void SharedText::set(std::string_view text) noexcept {
+    if (page_ == nullptr) return;
+    const std::size_t length = text.copy(page_, kSharedBytes - 1);
+    std::fill(page_ + length, page_ + kSharedBytes, '\0');
 }
 
 std::string SharedText::get() const { return page_ == nullptr ? std::string() : std::string(page_); }
@@ -137,9 +139,14 @@ void StepPlugin::enter() {
 
 void StepPlugin::adopt(pid_t task) {
     if (!active_ || error_ || !finished_ || !container_->outcome().explanation.empty()) return;
-    if (auto status = container_->limit_task(task); !status) {
-        log(LogLevel::verbose, "task will not run: " + status.error().message);
-        late_error_.set(status.error().message);
+    try {
+        if (auto status = container_->limit_task(task); !status) {
+            late_error_.set(status.error().message);
+            log(LogLevel::verbose, "task will not run: " + status.error().message);
+        }
+    } catch (...) {
+        // The task is a process of its own by now: it learns of nothing else.
+        late_error_.set("its limits could not be set: slurmstepd is out of memory");
     }
     if (server_adopted_) return;
     server_adopted_ = true;

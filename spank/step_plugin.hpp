@@ -51,7 +51,7 @@ public:
 
     /// Before the fork. On failure it cannot be written.
     Status prepare();
-    void set(const std::string& text) noexcept;
+    void set(std::string_view text) noexcept;
     [[nodiscard]] std::string get() const;
 
 private:

@@ -1,7 +1,6 @@
 #include "tools/capability_store.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "runtime/base/io.hpp"
@@ -17,14 +16,6 @@ constexpr const char* kLockName = ".capability.lock";
 
 Error refusal(const std::string& path, const std::string& reason) {
     return Error{Category::config, 0, config::Origin{path}.to_string() + ": " + reason};
-}
-
-/// A lock on the folder, or on the file, could be held for ever by anybody who may read it.
-Result<UniqueFd> lock(int folder, const std::string& name) {
-    BERTH_TRY(UniqueFd file, open_at(folder, kLockName, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
-    while (::flock(file.get(), LOCK_EX) != 0)
-        if (errno != EINTR) return errno_error(name + kLockName);
-    return file;
 }
 
 /// What replaces a link's name would leave the file that it leads to as it is.
@@ -54,7 +45,7 @@ Result<CapabilityGrants> change_capabilities(const std::string& berth_conf,
     const std::string path = config::capability_path(berth_conf);
     const std::string folder_name = path.substr(0, path.rfind('/') + 1);
     BERTH_TRY(const UniqueFd folder, open_at(AT_FDCWD, folder_name, O_PATH | O_DIRECTORY));
-    auto locked = lock(folder.get(), folder_name);
+    auto locked = config::lock_site_file(folder.get(), folder_name, kLockName);
     if (!locked) return std::move(locked).error().within("cannot lock " + config::Origin{path}.to_string());
     BERTH_CHECK(refuse_link(folder.get(), path));
     BERTH_TRY(CapabilityGrants grants, config::load_capabilities(path));

@@ -1,13 +1,13 @@
 #include "tools/key_store.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "runtime/base/install_paths.hpp"
 #include "runtime/base/io.hpp"
 #include "runtime/base/text.hpp"
 #include "runtime/config/site_keyring.hpp"
+#include "runtime/config/trusted_file.hpp"
 #include "sif/keys_folder.hpp"
 #include "sif/temporary_file.hpp"
 
@@ -34,10 +34,11 @@ Result<KeyStore> KeyStore::open_to_change(KeyOwner owner, sif::PassphraseSource 
             Category::denied, EPERM,
             config::site_keyring_path() + ": only root can change the site's keyring; leave --global out for your own"};
     // Before it is read: two changes must not both begin with the old keys.
-    BERTH_TRY(UniqueFd folder, open_at(AT_FDCWD, install_paths().sysconf, O_RDONLY | O_DIRECTORY));
-    if (::flock(folder.get(), LOCK_EX) != 0) return errno_error(install_paths().sysconf + ": cannot lock");
+    BERTH_TRY(const UniqueFd folder, open_at(AT_FDCWD, install_paths().sysconf, O_PATH | O_DIRECTORY));
+    auto lock = config::lock_site_file(folder.get(), install_paths().sysconf + "/", ".keyring.lock");
+    if (!lock) return std::move(lock).error().within("cannot lock " + config::site_keyring_path());
     BERTH_TRY(auto store, open(owner));
-    store.lock_ = std::move(folder);
+    store.lock_ = *std::move(lock);
     return store;
 }
 

@@ -187,7 +187,7 @@ constexpr auto kDirectives = std::to_array<Directive>({
     {"allow netns paths", paths, "", kAny, holds, "Network namespaces that users may join.", "None can be joined."},
     {"cni configuration path", path, "", kAny, holds, "Folder of CNI network definitions.", "There are no CNI networks here."},
     {"cni plugin path", path, "", kAny, holds, "Folder of CNI programs.", "There are no CNI networks here."},
-    {"systemd cgroups", boolean, "yes", kYesNo, holds, "Control groups are made by systemd.", "Those of users are; root's are made directly, and under Slurm none is made.", {}, kOnlySystemd},
+    {"systemd cgroups", boolean, "yes", kYesNo, holds, "Control groups are made by systemd.", "Those of users are; root's are made directly, and under Slurm none is made for limits.", {}, kOnlySystemd},
     {"oci mode", boolean, "no", kYesNo, holds, "Images are run by an OCI runtime.", "SingularityCE only.", {}, kNoOci},
     {"sif fuse", boolean, "no", kYesNo, holds, "SIF images are mounted by FUSE without privilege.", "They always are."},
     {"autofs bug path", paths, "", kAny, holds, "Automounted folders that need opening before they can be bound.",

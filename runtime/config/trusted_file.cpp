@@ -1,6 +1,7 @@
 #include "runtime/config/trusted_file.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -169,6 +170,13 @@ Result<bool> site_file_exists(const std::string& path) {
     if (::lstat(path.c_str(), &status) == 0) return true;
     if (errno == ENOENT) return false;
     return failure(path);
+}
+
+Result<UniqueFd> lock_site_file(int folder, const std::string& folder_name, const std::string& lock_name) {
+    BERTH_TRY(UniqueFd file, open_at(folder, lock_name, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
+    while (::flock(file.get(), LOCK_EX) != 0)
+        if (errno != EINTR) return errno_error(folder_name + lock_name);
+    return file;
 }
 
 }  // namespace berth::config

@@ -24,4 +24,9 @@ namespace berth::config {
 /// all is one that the site does not have. Category::config where that cannot be told.
 [[nodiscard]] Result<bool> site_file_exists(const std::string& path);
 
+/// Holds a lock on the site's files of one kind until the descriptor is closed: flock(2) on the file `lock_name` of the
+/// folder, which is made with mode 0600. A lock on the folder, or on the files, could be held for ever by anybody who may
+/// read them. `folder_name` ("…/") is for messages.
+[[nodiscard]] Result<UniqueFd> lock_site_file(int folder, const std::string& folder_name, const std::string& lock_name);
+
 }  // namespace berth::config

@@ -62,13 +62,17 @@ Status write_number(const std::string& folder, const std::string& file, const st
 
 }  // namespace
 
+Result<bool> has_file(const std::string& folder, const CgroupSetting& setting) {
+    if (exists(folder, setting.file)) return true;
+    if (setting.other_file.empty() || !exists(folder, setting.other_file)) return no_such_file(setting);
+    return false;
+}
+
 Result<std::string> standing_value(const std::string& folder, const CgroupSetting& setting) {
-    const bool other = !exists(folder, setting.file) && !setting.other_file.empty();
-    const std::string& file = other ? setting.other_file : setting.file;
-    if (!exists(folder, file)) return no_such_file(setting);
+    if (!exists(folder, setting.file)) return no_such_file(setting);
     if (setting.comparison == Comparison::set)
-        if (auto effective = read_cgroup_file(folder, file + ".effective")) return effective;
-    BERTH_TRY(auto text, read_cgroup_file(folder, file));
+        if (auto effective = read_cgroup_file(folder, setting.file + ".effective")) return effective;
+    BERTH_TRY(auto text, read_cgroup_file(folder, setting.file));
     if (setting.period_file.empty()) return text;
     BERTH_TRY(const auto period, read_cgroup_file(folder, setting.period_file));
     return text + " " + period;
@@ -81,14 +85,8 @@ Status write_setting(const std::string& folder, const CgroupSetting& setting, co
         BERTH_CHECK(write_cgroup_file(folder, setting.period_file, text.substr(blank + 1)));
         return write_cgroup_file(folder, setting.file, text.substr(0, blank));
     }
-    bool written = false;
-    for (const auto& [file, value] : {std::pair(setting.file, text), std::pair(setting.other_file, text == setting.text ? setting.other_text : text)}) {
-        if (file.empty() || !exists(folder, file)) continue;
-        BERTH_CHECK(setting.comparison == Comparison::at_most ? write_number(folder, file, value) : write_cgroup_file(folder, file, value));
-        written = true;
-    }
-    if (!written) return no_such_file(setting);
-    return {};
+    if (!exists(folder, setting.file)) return no_such_file(setting);
+    return setting.comparison == Comparison::at_most ? write_number(folder, setting.file, text) : write_cgroup_file(folder, setting.file, text);
 }
 
 std::optional<std::string> out_of_memory_at(const std::string& folder, const std::vector<DecidedLimit>& limits) {

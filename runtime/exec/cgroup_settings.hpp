@@ -10,6 +10,10 @@
 
 namespace berth {
 
+/// Whether there is the setting's file to write; false where only its other file is there, which has a setting of its own.
+/// Category::unsupported without either.
+[[nodiscard]] Result<bool> has_file(const std::string& folder, const CgroupSetting& setting);
+
 /// What stands, as tightened() takes it. Category::unsupported where the node has no such file.
 [[nodiscard]] Result<std::string> standing_value(const std::string& folder, const CgroupSetting& setting);
 

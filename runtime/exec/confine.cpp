@@ -1,4 +1,5 @@
 // Apart from privilege.cpp: what only gives up powers need not bring libseccomp along.
+#include <fcntl.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/socket.h>
@@ -43,17 +44,48 @@ Status load(const Filter& filter) {
 Status confine_reader() {
     BERTH_TRY(const auto filter, new_filter(SCMP_ACT_KILL_PROCESS));
     // Opening, reading and describing files; memory; messages to the parent; time; the end.
-    BERTH_CHECK(
-        allow(filter, {SCMP_SYS(openat),       SCMP_SYS(openat2),    SCMP_SYS(open),          SCMP_SYS(close),
-                       SCMP_SYS(read),         SCMP_SYS(pread64),    SCMP_SYS(write),         SCMP_SYS(fstat),
-                       SCMP_SYS(newfstatat),   SCMP_SYS(statx),      SCMP_SYS(fstatfs),       SCMP_SYS(lseek),
-                       SCMP_SYS(readlink),     SCMP_SYS(readlinkat), SCMP_SYS(getdents64),    SCMP_SYS(getcwd),
-                       SCMP_SYS(fcntl),        SCMP_SYS(faccessat),  SCMP_SYS(faccessat2),    SCMP_SYS(uname),
-                       SCMP_SYS(ftruncate),    SCMP_SYS(fchmod),     SCMP_SYS(recvmsg),       SCMP_SYS(recvfrom),
-                       SCMP_SYS(sendmsg),      SCMP_SYS(poll),       SCMP_SYS(ppoll),         SCMP_SYS(mmap),
-                       SCMP_SYS(munmap),       SCMP_SYS(mremap),     SCMP_SYS(brk),           SCMP_SYS(madvise),
-                       SCMP_SYS(futex),        SCMP_SYS(getrandom),  SCMP_SYS(clock_gettime), SCMP_SYS(restart_syscall),
-                       SCMP_SYS(rt_sigreturn), SCMP_SYS(exit),       SCMP_SYS(exit_group)}));
+    BERTH_CHECK(allow(filter, {SCMP_SYS(openat),
+                               SCMP_SYS(openat2),
+                               SCMP_SYS(open),
+                               SCMP_SYS(close),
+                               SCMP_SYS(read),
+                               SCMP_SYS(pread64),
+                               SCMP_SYS(write),
+                               SCMP_SYS(fstat),
+                               SCMP_SYS(newfstatat),
+                               SCMP_SYS(statx),
+                               SCMP_SYS(fstatfs),
+                               SCMP_SYS(lseek),
+                               SCMP_SYS(readlink),
+                               SCMP_SYS(readlinkat),
+                               SCMP_SYS(getdents64),
+                               SCMP_SYS(getcwd),
+                               SCMP_SYS(faccessat),
+                               SCMP_SYS(faccessat2),
+                               SCMP_SYS(uname),
+                               SCMP_SYS(ftruncate),
+                               SCMP_SYS(fchmod),
+                               SCMP_SYS(recvmsg),
+                               SCMP_SYS(recvfrom),
+                               SCMP_SYS(sendmsg),
+                               SCMP_SYS(poll),
+                               SCMP_SYS(ppoll),
+                               SCMP_SYS(mmap),
+                               SCMP_SYS(munmap),
+                               SCMP_SYS(mremap),
+                               SCMP_SYS(brk),
+                               SCMP_SYS(madvise),
+                               SCMP_SYS(futex),
+                               SCMP_SYS(getrandom),
+                               SCMP_SYS(clock_gettime),
+                               SCMP_SYS(restart_syscall),
+                               SCMP_SYS(rt_sigreturn),
+                               SCMP_SYS(exit),
+                               SCMP_SYS(exit_group)}));
+    // Not F_SETOWN and F_SETSIG, by which the kernel sends signals to processes of the same ids.
+    for (const scmp_datum_t command : {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_ADD_SEALS,
+                                       F_GET_SEALS, F_SETLEASE, F_GETLEASE})
+        BERTH_CHECK(allow_if(filter, SCMP_SYS(fcntl), {1, SCMP_CMP_EQ, command, 0}));
     return load(filter);
 }
 

@@ -118,7 +118,8 @@ Result<std::vector<std::string>> device_list_after(const std::string& current, c
 Status write_device_rules(const std::vector<DecidedLimit>& limits, const std::string& folder, DeviceList whose) {
     BERTH_TRY(const auto current, read_cgroup_file(folder, "devices.list"));
     const bool exceptions = current == "a *:* rwm";
-    std::string from_nothing, denials;  // rules: those that begin with nothing, and those that take away
+    std::string from_nothing;  // rules that begin with nothing
+    std::vector<std::string> denials;  // those that take away, an asker's each
     std::vector<std::string> list = split(current, '\n');
     for (const DecidedLimit& limit : limits) {
         if (!is_device_rules(limit)) continue;
@@ -127,19 +128,22 @@ Status write_device_rules(const std::vector<DecidedLimit>& limits, const std::st
         if (exceptions && begins && whose == DeviceList::slurms)
             return Error{Category::unsupported, 0,
                          limit.setting.from + ": on cgroup v1 Slurm's own exceptions cannot be seen, and might be lost: deny single devices"};
-        if (!begins && std::ranges::any_of(rules, [](const Rule& rule) { return !rule.allow; })) denials += limit.setting.text;
+        if (!begins && std::ranges::any_of(rules, [](const Rule& rule) { return !rule.allow; })) denials.push_back(limit.setting.text);
         if (!begins) continue;
         from_nothing += limit.setting.text;
         BERTH_TRY(list, device_list_after(fmt::format("{}", fmt::join(list, "\n")), limit.setting.text));
     }
-    BERTH_TRY(const auto taken, parse_rules(denials, true));
     if (exceptions && from_nothing.empty()) {
         // What is allowed again after a denial stays denied: nothing is loosened.
-        for (const Rule& rule : taken)
-            if (!rule.allow) BERTH_CHECK(write_cgroup_file(folder, "devices.deny", text_of(rule)));
+        for (const std::string& text : denials) {
+            BERTH_TRY(const auto taken, parse_rules(text, true));
+            for (const Rule& rule : taken)
+                if (!rule.allow) BERTH_CHECK(write_cgroup_file(folder, "devices.deny", text_of(rule)));
+        }
         return {};
     }
-    BERTH_TRY(list, device_list_after(fmt::format("{}", fmt::join(list, "\n")), denials));
+    // One after the other: what an asker allows again is what was there before him.
+    for (const std::string& text : denials) { BERTH_TRY(list, device_list_after(fmt::format("{}", fmt::join(list, "\n")), text)); }
     BERTH_CHECK(write_cgroup_file(folder, "devices.deny", "a"));
     for (const std::string& entry : list) BERTH_CHECK(write_cgroup_file(folder, "devices.allow", entry));
     return {};

@@ -145,9 +145,12 @@ private:
             const CgroupSetting& setting = limit.setting;
             if (!unified && std::ranges::count(controllers, setting.controller) == 0) continue;
             if (setting.controller == "memory") made_.memory = folder;
-            Status written;
-            if (!is_device_rules(limit) && !setting.file.empty()) written = write_setting(folder, setting, setting.text);
-            if (!written) return std::move(written).error().within(setting.from);
+            const auto write = [&]() -> Status {
+                if (is_device_rules(limit) || setting.file.empty()) return {};
+                BERTH_TRY(const bool there, has_file(folder, setting));
+                return there ? write_setting(folder, setting, setting.text) : Status();
+            };
+            if (auto written = write(); !written) return std::move(written).error().within(setting.from);
         }
         if (std::ranges::none_of(limits_, is_device_rules)) return {};
         if (unified) return attach_device_rules(limits_, folder);

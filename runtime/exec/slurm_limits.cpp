@@ -116,6 +116,8 @@ Status SlurmLimits::tighten(const DecidedLimit& limit, const std::string& folder
         return unified ? attach_device_rules(limits_, parent(folder)) : write_device_rules(limits_, folder, DeviceList::slurms);
     }
     if (limit.setting.file.empty()) return {};  // it is so anyway
+    BERTH_TRY(const bool here, has_file(folder, limit.setting));
+    if (!here) return {};
     BERTH_TRY(const auto standing, standing_value(folder, limit.setting));
     BERTH_TRY(const auto text, tightened(limit.setting.comparison, limit.setting.text, standing));
     if (text.empty()) return {};

@@ -25,7 +25,7 @@ struct CgroupSetting {
     /// A quota on v1, where `text` is "TIME PERIOD": TIME goes to `file`, PERIOD to this one.
     std::string period_file;
     /// The same limit where it has another file too (BFQ's, or a reservation's). What the node has of the two is
-    /// written.
+    /// written: reconcile() makes two settings of it, each of which names the other's file here.
     std::string other_file;
     std::string other_text;
     /// What this file of the same controller says must not be above `text` before it is written: checkBeforeUpdate.

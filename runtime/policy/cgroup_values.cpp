@@ -10,6 +10,7 @@
 #include "runtime/base/cpu_list.hpp"
 #include "runtime/base/quantity.hpp"
 #include "runtime/base/text.hpp"
+#include "runtime/base/whole_number.hpp"
 
 namespace berth {
 namespace {
@@ -97,9 +98,16 @@ struct DeviceLine {
     }
 };
 
+/// "8:0". The kernel takes "08:0" for the same device; one that is not ours to compare is none here.
+bool is_canonical_device(std::string_view name) {
+    const auto colon = name.find(':');
+    const auto canonical = [](std::string_view number) { return whole_number<std::uint32_t>(number) && (number.size() == 1 || number[0] != '0'); };
+    return colon == std::string_view::npos || (canonical(name.substr(0, colon)) && canonical(name.substr(colon + 1)));
+}
+
 std::optional<DeviceLine> device_line(std::string_view line) {
     const auto words = words_of(line);
-    if (words.size() < 2) return std::nullopt;
+    if (words.size() < 2 || !is_canonical_device(words[0])) return std::nullopt;
     DeviceLine device{words[0], {}};
     for (std::size_t i = 1; i < words.size(); ++i) {
         const auto sign = words[i].find('=');
@@ -221,6 +229,17 @@ std::optional<std::string> normal_value(Comparison comparison, std::string_view 
         case Comparison::permission: return std::string(text);
     }
     return std::nullopt;
+}
+
+Result<std::string> overlaid_device_line(std::string_view under, std::string_view over) {
+    BERTH_TRY(DeviceLine both, asked_line(under));
+    BERTH_TRY(const DeviceLine more, asked_line(over));
+    for (const auto& [key, value] : more.values) {
+        const auto same = std::ranges::find(both.values, key, &std::pair<std::string_view, std::uint64_t>::first);
+        if (same == both.values.end()) both.values.emplace_back(key, value);
+        else same->second = value;
+    }
+    return both.text();
 }
 
 Result<std::string> tightened(Comparison comparison, std::string_view asked, std::string_view standing) {

@@ -34,4 +34,7 @@ enum class Comparison {
 /// be done without loosening, or a set would be empty; Category::system where `standing` cannot be read.
 [[nodiscard]] Result<std::string> tightened(Comparison comparison, std::string_view asked, std::string_view standing);
 
+/// Two lines about one device (Comparison::per_device) as one: the keys of both, and `over`'s value where both have a key.
+[[nodiscard]] Result<std::string> overlaid_device_line(std::string_view under, std::string_view over);
+
 }  // namespace berth

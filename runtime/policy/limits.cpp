@@ -43,7 +43,10 @@ std::optional<Error> obstacle(const CgroupSetting& setting, const CgroupFacts& f
     return cannot(setting, "the controller " + setting.controller + " cannot be had here for " + setting.key);
 }
 
-bool is_none(const std::string& value) { return value.empty() || value.starts_with("max") || value.starts_with("-1") || value.size() >= 19; }
+/// v1 has numbers of 19 digits for "none".
+bool is_none(Comparison comparison, const std::string& value) {
+    return value.empty() || value.starts_with("max") || value.starts_with("-1") || (comparison == Comparison::at_most && value.size() >= 19);
+}
 
 /// Slurm's tightest value of a file, with the name of its level; nothing where no level has a limit.
 std::optional<std::pair<std::string, std::string>> tightest_above(const CgroupSetting& setting, const CgroupFacts& facts) {
@@ -52,7 +55,7 @@ std::optional<std::pair<std::string, std::string>> tightest_above(const CgroupSe
     if (found == facts.values.end() || !comparable) return std::nullopt;
     std::optional<std::pair<std::string, std::string>> tightest;
     for (const auto& [level, value] : found->second) {
-        if (is_none(value)) continue;
+        if (is_none(setting.comparison, value)) continue;
         if (tightest) {
             const auto tighter = tightened(setting.comparison, value, tightest->second);
             if (!tighter || tighter->empty()) continue;
@@ -117,6 +120,8 @@ Status add(std::vector<DecidedLimit>& decided, const CgroupSetting& setting, con
         auto tighter = tightened(setting.comparison, setting.text, other->effective);
         if (!tighter) return std::move(tighter).error().within(setting.from + ", beside " + other->setting.from);
         if (tighter->empty()) return {};
+        // What the asker does not name of a device stays.
+        if (setting.comparison == Comparison::per_device) { BERTH_TRY(*tighter, overlaid_device_line(other->effective, *tighter)); }
         const std::string above = other->above;
         *other = {setting, above, *tighter};
         other->setting.text = *tighter;
@@ -132,6 +137,15 @@ Status add(std::vector<DecidedLimit>& decided, const CgroupSetting& setting, con
     }
     decided.push_back(std::move(limit));
     return {};
+}
+
+/// Of two files each is compared with what another asks for it, and with what stands there.
+std::vector<CgroupSetting> one_a_file(const CgroupSetting& setting) {
+    if (setting.other_file.empty()) return {setting};
+    CgroupSetting other = setting;
+    std::swap(other.file, other.other_file);
+    std::swap(other.text, other.other_text);
+    return {setting, other};
 }
 
 /// The rules of one asker hold together, in their order.
@@ -157,7 +171,8 @@ Result<std::vector<DecidedLimit>> reconcile(const LimitInputs& inputs, const con
             if (!facts.problem.empty()) return cannot(setting, facts.problem);
             if (const auto why = obstacle(setting, facts, enable)) return *why;
             if (setting.controller == kDevices) add_device_rule(rules, setting);
-            else BERTH_CHECK(add(decided, setting, facts));
+            else
+                for (const CgroupSetting& each : one_a_file(setting)) BERTH_CHECK(add(decided, each, facts));
         }
         if (rules) decided.push_back(std::move(*rules));
     }

@@ -14,7 +14,7 @@ teardown_file() { site_limits; }
 as_root() { (cd / && env PATH="$BERTH_PREFIX/bin:$PATH" "$@"); }
 limited() { as_root berth exec "$@"; }
 
-# Here version 1 is tested; tests/vm has version 2.
+# Here version 1 is tested.
 needs() {
     local controller
     for controller; do has_v1 "$controller" || skip "no controller $controller of version 1 here"; done

@@ -2,7 +2,11 @@
 #include "runtime/policy/limits.hpp"
 
 #include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 
+#include "runtime/base/io.hpp"
 #include "runtime/exec/cgroup_wire.hpp"
 #include "runtime/exec/device_limits.hpp"
 #include "runtime/exec/limit_wire.hpp"
@@ -79,6 +83,66 @@ TEST_CASE("Of CPUs there are those that everybody allows, and one at least") {
     CHECK(refusal({with("cpuset-cpus", "8"), {}, facts}).find("--cpuset-cpus") == 0);
 }
 
+TEST_CASE("Of a long list of CPUs, too") {
+    CgroupFacts facts = slurms();
+    facts.values["cpuset.cpus"] = {{"step", "0,2,4,6,8,10,12,14,16"}};
+    const auto both = decided({with("cpuset-cpus", "0-3"), {}, facts});
+    CHECK(both[0].above == "0,2,4,6,8,10,12,14,16 (step)");
+    CHECK(both[0].effective == "0,2");
+    CHECK_FALSE(refusal({with("cpuset-cpus", "1,3"), {}, facts}).empty());
+}
+
+TEST_CASE("A user's limits of a device leave the site's others as they are") {
+    CgroupFacts facts = slurms(CgroupVersion::v2);
+    facts.controllers = {"io", "rdma"};
+    const auto io = [](const std::string& line) {
+        CgroupLimits limits;
+        limits.unified.push_back({{"io.max", line}, "f:1"});
+        return limits;
+    };
+    CgroupLimits site;
+    site.block.read_bytes.push_back({{{8, 0}, 1048576}, "c:1"});
+    site.block.write_bytes.push_back({{{8, 0}, 2097152}, "c:2"});
+    CHECK(decided({{}, site, facts}).at(0).effective == "8:0 rbps=1048576 wbps=2097152");
+    CHECK(decided({io("8:0 wiops=77"), site, facts}).at(0).effective == "8:0 rbps=1048576 wbps=2097152 wiops=77");
+    CHECK(decided({io("8:0 rbps=99999999 wbps=5"), site, facts}).at(0).effective == "8:0 rbps=1048576 wbps=5");
+    CHECK(decided({io("8:0 rbps=99999999"), site, facts}).at(0).effective == "8:0 rbps=1048576 wbps=2097152");
+    CHECK(decided({io("8:16 rbps=3"), site, facts}).size() == 2);
+    CgroupLimits rdma;
+    rdma.rdma.push_back({{"mlx5_0", 10, std::nullopt}, "c:3"});
+    CgroupLimits more;
+    more.rdma.push_back({{"mlx5_0", std::nullopt, 5000}, "f:2"});
+    const auto both = decided({more, rdma, facts});
+    REQUIRE(both.size() == 1);
+    CHECK(both[0].effective == "mlx5_0 hca_handle=10 hca_object=5000");
+}
+
+TEST_CASE("One device has one name") {
+    for (const char* name : {"08:0", "8:00", "+8:0", "8:", ":0", "8:0x0", " 8:0:0"}) {
+        INFO(name);
+        CHECK_FALSE(normal_value(Comparison::per_device, std::string(name) + " rbps=1"));
+        CHECK_FALSE(normal_value(Comparison::device_weight, std::string(name) + " 10"));
+    }
+    CHECK(normal_value(Comparison::per_device, "8:0 rbps=1") == "8:0 rbps=1");
+    CHECK(normal_value(Comparison::per_device, "mlx5_0 hca_handle=1") == "mlx5_0 hca_handle=1");
+}
+
+TEST_CASE("A limit of two files is two limits, each beside what the site says of that file") {
+    CgroupFacts facts = slurms(CgroupVersion::v2);
+    facts.controllers = {"hugetlb"};
+    CgroupLimits site;
+    site.unified.push_back({{"hugetlb.2MB.rsvd.max", "0"}, "c:1"});
+    CgroupLimits user;
+    user.hugepages.push_back({{"2MB", 4096}, "f:1"});
+    const auto both = decided({user, site, facts});
+    REQUIRE(both.size() == 2);
+    CHECK(both[0].setting.file == "hugetlb.2MB.rsvd.max");
+    CHECK(both[0].effective == "0");
+    CHECK(both[1].setting.file == "hugetlb.2MB.max");
+    CHECK(both[1].effective == "4096");
+    CHECK(both[1].setting.other_file == "hugetlb.2MB.rsvd.max");
+}
+
 TEST_CASE("What a node cannot honour is refused, with the key and the reason") {
     CHECK(refusal({with("cpus", "0.5"), {}, slurms()}).find("--cpus: Slurm puts the steps of this node into no control group of the controller cpu") == 0);
     CgroupFacts facts = slurms(CgroupVersion::v2);
@@ -132,6 +196,23 @@ TEST_CASE("Device rules of version 1 only take away") {
     const auto partly = device_list_after(some, "- c 136:5 rw\n");
     REQUIRE_FALSE(partly);
     CHECK(partly.error().category == Category::unsupported);
+}
+
+TEST_CASE("What the site takes away no rules of a user's give back") {
+    char folder[] = "/tmp/berth-test.XXXXXX";
+    REQUIRE(::mkdtemp(folder) != nullptr);
+    const std::string at = folder;
+    std::ofstream(at + "/devices.list") << "c 1:3 rwm\nc 195:* rwm\n";
+    std::ofstream(at + "/devices.deny") << "";
+    std::ofstream(at + "/devices.allow") << "";
+    DecidedLimit site, user;
+    site.setting.controller = user.setting.controller = kDevices;
+    site.setting.text = "- c 195:* rwm\n";
+    user.setting.text = "- c 1:7 rwm\n+ a *:* rwm\n";
+    CHECK(write_device_rules({site, user}, at, DeviceList::slurms));
+    // Each entry is a write, and of a plain file the last one stays.
+    CHECK(read_file(at + "/devices.allow", 4096).value().starts_with("c 1:3 rwm"));
+    std::filesystem::remove_all(at);
 }
 
 TEST_CASE("A program of device rules has no part that is never reached") {
