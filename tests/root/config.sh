@@ -184,7 +184,7 @@ test_the_audit_log_and_the_lists_of_gpus() {
 # Whoever may read the folder may lock it, and would keep root from importing a revocation.
 test_a_user_holds_a_lock_on_the_folder() {
     local folder=$BERTH_PREFIX/etc/berth holder
-    (become_user flock "$folder" sleep 60) &
+    (become_user flock --no-fork "$folder" sleep 60) &
     holder=$!
     until_true 5 folder_is_locked "$folder" || fail "the folder cannot be locked: the attack shows nothing"
     (cd / && check_status 0 timeout 10 "$BERTH_PREFIX/bin/berth" key import --global "$FILE_TMP/ann.asc")
