@@ -25,7 +25,7 @@ open("hunting", "w").close()
 while True:
     for pid in sorted((int(p) for p in os.listdir("/proc") if p.isdigit()), reverse=True)[:12]:
         try:
-            if open(f"/proc/{pid}/comm").read() == "berth-verify\n":
+            if " (berth-verify) Z " not in (stat := open(f"/proc/{pid}/stat").read()) and " (berth-verify) " in stat:
                 os.kill(pid, signal.SIGSTOP)
                 with open("found", "w") as file: file.write(str(pid))
                 os.rename("found", "stopped")
