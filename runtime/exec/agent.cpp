@@ -349,7 +349,11 @@ Result<std::unique_ptr<UserSide>> agent_user_side(const Identity& identity, std:
     const int theirs = sockets.second.get();
     const pid_t owner = ::getpid();
     BERTH_TRY(auto child, Child::fork([&] { return serve(theirs, identity, guard, working_directory, devices, owner); }));
-    return std::unique_ptr<UserSide>(std::make_unique<AgentUserSide>(std::move(sockets.first), std::move(child)));
+    return user_side_behind(std::move(sockets.first), std::move(child));
+}
+
+std::unique_ptr<UserSide> user_side_behind(UniqueFd socket, Child process) {
+    return std::make_unique<AgentUserSide>(std::move(socket), std::move(process));
 }
 
 }  // namespace berth

@@ -85,6 +85,9 @@ public:
 [[nodiscard]] Result<std::unique_ptr<UserSide>> agent_user_side(const Identity& identity, std::optional<uid_t> guard,
                                                                 int working_directory, const StepDevices* devices = nullptr);
 
+/// Asks `process` over the socket: agent_user_side() with any answers. Takes both.
+[[nodiscard]] std::unique_ptr<UserSide> user_side_behind(UniqueFd socket, Child process);
+
 /// Fills what the deciding process must see for itself: path, device, inode, sizes, owner, root_controlled;
 /// and checks what the reader said (offset, bytes) against the file.
 [[nodiscard]] Status describe_image_file(int fd, ImageInfo& info);

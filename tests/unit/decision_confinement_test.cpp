@@ -69,6 +69,27 @@ TEST_CASE("decision: a label needs its module, and is one") {
         }
 }
 
+TEST_CASE("decision: a limit that needs a controller which Slurm does not enable is the site's to allow") {
+    const std::string line = "enable cgroup controllers = yes";
+    for (const Who& who : kEverybody)
+        for (const bool allowed : {false, true}) {
+            INFO(who.name << ", " << allowed);
+            Situation now;
+            who.put_into(now.job);
+            now.with("pids-limit", "7");
+            if (allowed) now.with_site(line + "\n");
+            LimitInputs limits{now.request.limits, {}, {}};
+            limits.facts.version = CgroupVersion::v2;
+            limits.facts.slurms = who.launch == Launch::slurm;
+            (limits.facts.slurms ? limits.facts.dormant : limits.facts.controllers) = {"pids"};
+            const Decision decision = decide(now.request, {now.site, now.ecl}, now.names, now.job, now.image, limits);
+            const bool refused = limits.facts.slurms && !allowed;
+            CHECK(decision.refusal.has_value() == refused);
+            if (refused) CHECK_THAT(decision.refusal->message, Contains("--pids-limit") && Contains("enable cgroup controllers = no"));
+            else CHECK(decision.limits.at(0).effective == "7");
+        }
+}
+
 TEST_CASE("decision: an option that the site gives is cited as its line, and the user's own as his") {
     const std::string line = "option default = contain";
     for (const Who& who : kEverybody) {

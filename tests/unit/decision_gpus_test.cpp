@@ -33,6 +33,28 @@ std::string shown(const std::vector<DecidedLibrary>& libraries) {
 
 }  // namespace
 
+TEST_CASE("decision: AMD's stack by the option or by the site, beside NVIDIA's") {
+    const std::string line = "always use rocm = yes";
+    for (const Who& who : kEverybody)
+        for (const bool option : {false, true})
+            for (const bool both : {false, true}) {
+                INFO(who.name << (option ? ", --rocm" : ", the site") << (both ? ", both stacks" : ""));
+                Situation now;
+                who.put_into(now.job);
+                if (option) now.with("rocm");
+                else now.with_site(line + "\n");
+                if (both) now.with("nv");
+                const auto wanted = both ? std::vector{GpuStack::nvidia, GpuStack::rocm} : std::vector{GpuStack::rocm};
+                CHECK(wants_gpus(now.request, now.site) == wanted);
+                for (const GpuStack stack : wanted) now.names.gpus[stack] = some_gpu();
+                const Decision decision = now.decide();
+                CHECK_FALSE(decision.refusal);
+                const std::string rule = option ? "--rocm" : rule_at(1, line);
+                CHECK(std::ranges::any_of(decision.rulings, [&](const Ruling& ruling) { return ruling.rule == rule; }));
+                CHECK_FALSE(decision.device_libraries.empty());
+            }
+}
+
 TEST_CASE("decision: GPUs by the option or by the site") {
     struct Case {
         const char* what;
