@@ -237,25 +237,77 @@ Result<std::vector<bpf_insn>> device_program(const std::vector<DecidedLimit>& li
     return program;
 }
 
-Status attach_device_rules(const std::vector<DecidedLimit>& limits, const std::string& folder) {
-    BERTH_TRY(const auto program, device_program(limits));
+namespace {
+
+/// The kernel has no more on one cgroup.
+constexpr std::size_t kMostPrograms = 64;
+
+struct Programs {
+    std::vector<std::uint32_t> ids;
+    std::uint32_t flags = 0;  ///< with which those that are attached to the cgroup itself were attached
+};
+
+/// `query`: 0 for those that are attached to the cgroup, BPF_F_QUERY_EFFECTIVE for those that hold in it.
+Result<Programs> device_programs(int cgroup, std::uint32_t query) {
+    std::array<std::uint32_t, kMostPrograms> ids{};
+    bpf_attr attr{};
+    attr.query.target_fd = static_cast<std::uint32_t>(cgroup);
+    attr.query.attach_type = BPF_CGROUP_DEVICE;
+    attr.query.query_flags = query;
+    attr.query.prog_ids = reinterpret_cast<std::uint64_t>(ids.data());
+    attr.query.prog_cnt = kMostPrograms;
+    if (::syscall(SYS_bpf, BPF_PROG_QUERY, &attr, sizeof attr) != 0) return errno_error("cannot read the programs about devices of a cgroup");
+    return Programs{{ids.begin(), ids.begin() + attr.query.prog_cnt}, attr.query.attach_flags};
+}
+
+/// Beside others, and never in the place of one.
+Status attach_program(int program, int cgroup) {
+    bpf_attr attach{};
+    attach.target_fd = static_cast<std::uint32_t>(cgroup);
+    attach.attach_bpf_fd = static_cast<std::uint32_t>(program);
+    attach.attach_type = BPF_CGROUP_DEVICE;
+    attach.attach_flags = BPF_F_ALLOW_MULTI;
+    if (::syscall(SYS_bpf, BPF_PROG_ATTACH, &attach, sizeof attach) != 0) return errno_error("cannot attach rules about devices");
+    return {};
+}
+
+Result<UniqueFd> load_program(const std::vector<bpf_insn>& program) {
     static constexpr std::array<char, 13> kLicence = {"BSD-3-Clause"};
     bpf_attr load{};
     load.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
     load.insns = reinterpret_cast<std::uint64_t>(program.data());
     load.insn_cnt = static_cast<std::uint32_t>(program.size());
     load.license = reinterpret_cast<std::uint64_t>(kLicence.data());
-    const UniqueFd loaded(static_cast<int>(::syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof load)));
+    UniqueFd loaded(static_cast<int>(::syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof load)));
     if (!loaded) return errno_error("cannot load a BPF program for the device rules");
+    return loaded;
+}
+
+Result<UniqueFd> open_program(std::uint32_t id) {
+    bpf_attr open{};
+    open.prog_id = id;
+    UniqueFd opened(static_cast<int>(::syscall(SYS_bpf, BPF_PROG_GET_FD_BY_ID, &open, sizeof open)));
+    if (!opened) return errno_error("cannot open a program about devices that holds here");
+    return opened;
+}
+
+}  // namespace
+
+Status attach_device_rules(const std::vector<DecidedLimit>& limits, const std::string& folder) {
+    BERTH_TRY(const auto program, device_program(limits));
+    BERTH_TRY(const UniqueFd loaded, load_program(program));
     BERTH_TRY(const UniqueFd cgroup, open_at(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY));
-    bpf_attr attach{};
-    attach.target_fd = static_cast<std::uint32_t>(cgroup.get());
-    attach.attach_bpf_fd = static_cast<std::uint32_t>(loaded.get());
-    attach.attach_type = BPF_CGROUP_DEVICE;
-    attach.attach_flags = BPF_F_ALLOW_MULTI;  // beside others, and never in the place of one
-    if (::syscall(SYS_bpf, BPF_PROG_ATTACH, &attach, sizeof attach) != 0)
-        return errno_error("cannot attach the device rules to " + folder + ", where Slurm holds rules of its own", errno, Category::unsupported);
-    return {};
+    BERTH_TRY(const auto own, device_programs(cgroup.get(), 0));
+    if (!own.ids.empty() && (own.flags & BPF_F_ALLOW_MULTI) == 0)
+        return Error{Category::unsupported, 0, folder + " has a program about devices that allows none beside it"};
+    // A program further up that others may override would hold no more once this cgroup has one: it is attached here, too, first.
+    BERTH_TRY(const auto held, device_programs(cgroup.get(), BPF_F_QUERY_EFFECTIVE));
+    for (const std::uint32_t id : held.ids) {
+        if (std::ranges::count(own.ids, id) != 0) continue;
+        BERTH_TRY(const UniqueFd other, open_program(id));
+        BERTH_CHECK(attach_program(other.get(), cgroup.get()));
+    }
+    return attach_program(loaded.get(), cgroup.get());
 }
 
 }  // namespace berth

@@ -25,7 +25,9 @@ enum class DeviceList { slurms, own };
 [[nodiscard]] Result<std::vector<std::string>> device_list_after(const std::string& current, const std::string& rules);
 
 /// v2: attaches to `folder` a program that refuses what any of the limits' rules refuses, beside those programs that are
-/// there or beneath it. It goes with the cgroup. Needs CAP_BPF or CAP_SYS_ADMIN. Source: bpf(2), BPF_PROG_TYPE_CGROUP_DEVICE.
+/// there or beneath it, and beside those of folders above, which hold on. It goes with the cgroup. Category::unsupported where
+/// the cgroup has a program that was attached to be alone there. Needs CAP_SYS_ADMIN and CAP_NET_ADMIN. Source: bpf(2),
+/// BPF_PROG_TYPE_CGROUP_DEVICE, and the kernel's kernel/bpf/cgroup.c.
 [[nodiscard]] Status attach_device_rules(const std::vector<DecidedLimit>& limits, const std::string& folder);
 
 /// The program for attach_device_rules(): for each list of rules the last that fits decides, and one that says no is enough.

@@ -55,6 +55,14 @@ CgroupFacts v2_facts(const std::string& step, const std::vector<CgroupSetting>& 
     return facts;
 }
 
+/// Where Slurm constrains devices (GRES), it holds a program on the tasks' folder that allows none beside it. On the step's there is
+/// none, and ours holds for the tasks beside Slurm's; its other processes are slurmstepd's.
+Status attach_to_step(const std::vector<DecidedLimit>& limits, const std::string& tasks) {
+    auto status = attach_device_rules(limits, tasks);
+    if (status || status.error().category != Category::unsupported) return status;
+    return attach_device_rules(limits, parent(tasks));
+}
+
 }  // namespace
 
 std::optional<CgroupVersion> cgroup_version_of(pid_t pid) {
@@ -113,7 +121,7 @@ Status SlurmLimits::tighten(const DecidedLimit& limit, const std::string& folder
         // All of them at once: on v2 for every task, on v1 for this one.
         const bool first = &limit == &*std::ranges::find_if(limits_, is_device_rules);
         if (!first || (unified && std::exchange(devices_done_, true))) return {};
-        return unified ? attach_device_rules(limits_, parent(folder)) : write_device_rules(limits_, folder, DeviceList::slurms);
+        return unified ? attach_to_step(limits_, parent(folder)) : write_device_rules(limits_, folder, DeviceList::slurms);
     }
     if (limit.setting.file.empty()) return {};  // it is so anyway
     BERTH_TRY(const bool here, has_file(folder, limit.setting));

@@ -59,12 +59,12 @@ vm_hand_in() {
 vm_patience() { if [[ $BERTH_VM_ACCEL == kvm ]]; then echo 1; else echo 4; fi; }
 
 # Nothing that the guest writes to its disk stays. An emulated guest's clock counts its instructions (2 ns each) and the time in
-# which it waits, so that what else this machine does is no timeout in there.
+# which it waits, so that what else this machine does is no timeout in there; qemu 7.2.22 starts no second processor so.
 vm_start() {
-    local clock=()
-    [[ $BERTH_VM_ACCEL == kvm ]] || clock=(-icount "shift=1,sleep=on" -rtc clock=vm)
+    local how=(-smp 1 -icount "shift=1,sleep=on" -rtc clock=vm)
+    [[ $BERTH_VM_ACCEL != kvm ]] || how=(-smp 2)
     TMPDIR=$VM_WORK "$BERTH_VM_QEMU" -nodefaults -no-user-config -display none -no-reboot -M pc,usb=off \
-        -accel "$BERTH_VM_ACCEL" "${clock[@]}" -cpu max -smp 2 -m 3072 -kernel "$VM_IMAGE/kernel" \
+        -accel "$BERTH_VM_ACCEL" "${how[@]}" -cpu max -m 3072 -kernel "$VM_IMAGE/kernel" \
         -append "root=/dev/nvme0n1 rw console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=1 systemd.show_status=error" \
         -drive "file=$VM_IMAGE/disk,format=raw,if=none,id=system,snapshot=on,cache=unsafe" -device nvme,drive=system,serial=1 \
         -drive "file=$VM_WORK/in.tar,format=raw,if=none,id=in,readonly=on" -device nvme,drive=in,serial=2 \

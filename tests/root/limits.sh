@@ -61,6 +61,13 @@ test_what_is_written() {
     nothing_left
 }
 
+test_a_set_of_cpus() {
+    needs cpuset
+    check_match '^Cpus_allowed_list:[[:space:]]0$' "$(limited --cpuset-cpus 0 "$DEMO" grep Cpus_allowed_list /proc/self/status)"
+    check_refused 'cpuset-cpus' limited --cpuset-cpus 1023 "$DEMO" true
+    nothing_left
+}
+
 test_processes() {
     needs pids
     check_match 'fork' "$(limited --pids-limit 3 "$DEMO" sh -c 'for i in 1 2 3 4 5 6; do sleep 1 & done; wait' 2>&1 || true)"

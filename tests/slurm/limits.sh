@@ -11,9 +11,11 @@ setup_file() {
 before_each() {
     LEAKS_BEFORE=$(leaks_state)
     site_limits
+    configure_release 'enable cgroup controllers' no
 }
 teardown_file() {
     site_limits
+    configure_release 'enable cgroup controllers' no
     rm -f "$LIMITS"
     slurm_down
 }
@@ -134,6 +136,81 @@ test_what_this_node_cannot_honour() {
     check_refused 'limits.toml:2: unified' step "$DEMO" --container-apply-cgroups="$LIMITS" true
     limits_file "$LIMITS" '[memory]' 'swappiness = 10'
     check_refused 'memory.swappiness.*only tightened' step "$DEMO" --container-apply-cgroups="$LIMITS" true
+    check_clean
+}
+
+test_cpus_and_swap() {
+    needs_version v2
+    values_while_running cpu.max --container-cpus=0.5
+    check_equal 'task 50000 100000' "$VALUES"
+    values_while_running cpuset.cpus --container-cpuset-cpus=0
+    check_equal 'task 0' "$VALUES"
+    check_output 1 step "$DEMO" --container-cpuset-cpus=0 nproc
+    check_refused 'cpuset-cpus' step "$DEMO" --container-cpuset-cpus=1023 true
+    values_while_running memory.swap.max --container-memory=64m --container-memory-swap=96m
+    check_equal 'task 33554432' "$VALUES"
+    check_clean
+}
+
+# The folder that holds the jobs, which Slurm and we give controllers.
+jobs_folder() { find /sys/fs/cgroup -type d -name "*${CLUSTER_NODE}_slurmstepd.scope"; }
+own_pids_max='cat /sys/fs/cgroup$(cut -d: -f3 /proc/self/cgroup)/pids.max'
+
+# Slurm enables no pids: the site lets us, along the levels down to the task. What one step enabled is another's, too.
+test_controllers_that_slurm_leaves_off() {
+    local before
+    needs_version v2
+    check_refused 'pids-limit: Slurm does not enable the controller pids .*enable cgroup controllers = no' step "$DEMO" --container-pids-limit=5 true
+    configure_release 'enable cgroup controllers' yes
+    before=$(cat "$(jobs_folder)/cgroup.subtree_control")
+    check_no_match pids "$before"
+    values_while_running pids.max --ntasks=2 --container-pids-limit=20
+    check_equal $'task 20\ntask 20' "$VALUES"
+    check_equal "$before" "$(cat "$(jobs_folder)/cgroup.subtree_control")"
+    check_match fork "$(step "$DEMO" --container-pids-limit=5 sh -c 'for i in 1 2 3 4 5 6 7 8; do sleep 2 & done; wait' 2>&1 || true)"
+    # Two steps of a job: the one that ends first takes nothing from the other.
+    as_user salloc --quiet -n2 sh -c "
+        srun --overlap -n1 --container=$DEMO --container-pids-limit=20 sh -c 'echo begun; while [ ! -e $TEST_HOME/go ]; do sleep 0.2; done; $own_pids_max' >first &
+        until grep -q begun first; do sleep 0.2; done
+        srun --overlap -n1 --container=$DEMO --container-pids-limit=9 sh -c '$own_pids_max' >second
+        touch go
+        wait"
+    check_equal $'begun\n20 9' "$(cat "$TEST_HOME/first") $(cat "$TEST_HOME/second")"
+    check_clean
+    check_equal "$before" "$(cat "$(jobs_folder)/cgroup.subtree_control")"
+    # A user's limit of the kind that the step's cgroups cannot have leaves nothing enabled either.
+    check_refused 'rdma' step "$DEMO" --container-pids-limit=9 --container-apply-cgroups="$(limits_file "$LIMITS" '[rdma.none0]' 'hcaHandles = 1'; echo "$LIMITS")" true
+    check_equal "$before" "$(cat "$(jobs_folder)/cgroup.subtree_control")"
+    check_clean
+}
+
+# The disk that / is on.
+root_disk() {
+    local name
+    name=$(findmnt --noheadings --output MAJ:MIN --target "$BERTH_TEST_ROOT")
+    [[ -e /sys/dev/block/$name && ! -e /sys/dev/block/$name/partition ]] && echo "$name"
+}
+has_dormant() { grep -qw "$1" "$(jobs_folder)/../cgroup.controllers"; }
+
+test_rates_of_a_disk() {
+    local disk
+    needs_version v2
+    disk=$(root_disk) || skip "no disk here whose rate could be limited"
+    has_dormant io || skip "slurmd has no controller io"
+    configure_release 'enable cgroup controllers' yes
+    limits_file "$LIMITS" '[[blockIO.throttleWriteBpsDevice]]' "major = ${disk%:*}" "minor = ${disk#*:}" 'rate = 1048576'
+    values_while_running io.max --container-apply-cgroups="$LIMITS"
+    check_equal "task $disk rbps=max wbps=1048576 riops=max wiops=max" "$VALUES"
+    check_clean
+}
+
+test_huge_pages() {
+    needs_version v2
+    has_dormant hugetlb || skip "slurmd has no controller hugetlb"
+    configure_release 'enable cgroup controllers' yes
+    limits_file "$LIMITS" '[[hugepageLimits]]' 'pageSize = "2MB"' 'limit = 4194304'
+    values_while_running hugetlb.2MB.max --container-apply-cgroups="$LIMITS"
+    check_equal 'task 4194304' "$VALUES"
     check_clean
 }
 

@@ -1,5 +1,6 @@
 # shellcheck shell=bash disable=SC2016
-# A user's limits outside of Slurm: his own systemd makes a scope for the container, and it goes with it.
+# Limits outside of Slurm on cgroup v2. A user's own systemd makes a scope for the container, and it goes with it; who was given a
+# subtree uses that; root makes a control group.
 
 setup_file() {
     fixtures_create
@@ -48,6 +49,33 @@ test_killed() {
     wait
     nothing_left
     check_equal '' "$(user_processes "$TEST_UID" | xargs -r ps -o args= -p | grep -E 'berth|sleep' || true)" 'processes left'
+}
+
+test_a_subtree_that_was_delegated() {
+    local delegated=(env XDG_RUNTIME_DIR="/run/user/$TEST_UID" systemd-run --user --scope --quiet --property=Delegate=yes --unit=given.scope)
+    check_match '/given.scope/berth-' "$(as_user "${delegated[@]}" berth exec --memory 64m "$DEMO" cat /proc/self/cgroup)"
+    check_output '67108864 12' as_user "${delegated[@]}" berth exec --memory 64m --pids-limit 12 "$DEMO" sh -c "echo \$($own_value/memory.max) \$($own_value/pids.max)"
+    # Another process there: the kernel gives no limits to what is beneath, and nobody is moved.
+    capture as_user "${delegated[@]}" sh -c "sleep 30 & berth exec --memory 64m $DEMO true; status=\$?; kill \$!; exit \$status"
+    check_equal 255 "$CAPTURED_STATUS"
+    check_match 'given.scope: other processes are in this control group, too' "$CAPTURED_ERR"
+    nothing_left
+}
+
+as_root() { (cd / && PATH="$BERTH_PREFIX/bin:$PATH" && "$@"); }
+
+test_root() {
+    local rules=$FILE_TMP/rules.toml
+    check_match '^0::/berth/berth-[0-9]+$' "$(as_root berth exec --memory 64m "$DEMO" cat /proc/self/cgroup)"
+    check_output '67108864 12' as_root berth exec --memory 64m --pids-limit 12 "$DEMO" sh -c "echo \$($own_value/memory.max) \$($own_value/pids.max)"
+    check_output '50000 100000' as_root berth exec --cpus 0.5 "$DEMO" sh -c "$own_value/cpu.max"
+    check_output 1 as_root berth exec --cpuset-cpus 0 "$DEMO" nproc
+    printf '[[devices]]\nallow = false\ntype = "c"\nmajor = 1\nminor = 5\naccess = "rwm"\n' >"$rules"
+    check_fails_with 1 '/dev/zero: Operation not permitted' as_root berth exec --apply-cgroups "$rules" "$DEMO" head -c 1 /dev/zero
+    capture as_root berth exec --memory 64m "$DEMO" dd if=/dev/zero of=/dev/null bs=200M count=1
+    check_equal 137 "$CAPTURED_STATUS"
+    check_match 'more than 64 MiB \(--memory\)' "$CAPTURED_ERR"
+    check test ! -e /sys/fs/cgroup/berth
 }
 
 test_without_a_systemd_of_his() {
