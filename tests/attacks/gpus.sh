@@ -59,31 +59,42 @@ test_files_of_the_driver() {
     check_clean
 }
 
-# The host's nodes that a task may open, and whether it may open /dev/zero. Nothing is behind the made-up ones.
-opens_of_the_host='for n in 0 1 2; do (: <>/mnt/nvidia$n) 2>&1 | grep -q "No such device" && printf "gpu$n "; done; (: </mnt/zero) 2>/dev/null && echo zero || echo none'
+# The host's nodes that a task may open, which it reaches through another process of the user's, and whether it may open
+# /dev/zero. Nothing is behind the made-up ones.
+opens_of_the_host='for n in 0 1 2; do (: <>$0/nvidia$n) 2>&1 | grep -q "No such device" && printf "gpu$n "; done; (: <$0/zero) 2>/dev/null && echo zero || echo none'
+process_outside() {
+    in_background sleep 300
+    OUTSIDE=$!
+    HOSTS_DEV=/proc/$OUTSIDE/root/dev
+    until_true 10 grep -q sleep "/proc/$OUTSIDE/comm"
+}
 
 # With rules of his own about devices, which allow all but one, Slurm's hold on: for a step and each of its tasks, and for a batch
 # script, where Slurm has a rule for the job alone, which the kernel passes over where a cgroup further down has one.
 test_rules_of_his_own() {
     local rules=$TEST_HOME/rules.toml
-    local options=(--container-bind=/dev:/mnt --container-apply-cgroups="$rules")
+    process_outside
     limits_file "$rules" '[[devices]]' 'allow = true' 'type = "a"' 'access = "rwm"' \
         '[[devices]]' 'allow = false' 'type = "c"' 'major = 1' 'minor = 5' 'access = "rwm"'
-    check_output 'gpu0 none' step "$DEMO" --gres=gpu:1 "${options[@]}" sh -c "$opens_of_the_host"
-    check_output 'gpu0 zero' step "$DEMO" --gres=gpu:1 "${options[@]:0:1}" sh -c "$opens_of_the_host"
-    check_output none step "$DEMO" "${options[@]}" sh -c "$opens_of_the_host"
-    check_equal $'0: gpu0 none\n1: gpu1 none' "$(as_user srun -l -n2 --gpus-per-task=1 --container="$DEMO" "${options[@]}" sh -c "$opens_of_the_host" | sort)"
-    batch_script "$TEST_HOME/job.sh" "$opens_of_the_host"
-    batch_job --gres=gpu:1 --container="$DEMO" "${options[@]}" --output="$TEST_HOME/out" "$TEST_HOME/job.sh"
+    check_output 'gpu0 zero' step "$DEMO" --gres=gpu:1 sh -c "$opens_of_the_host" "$HOSTS_DEV"
+    check_output 'gpu0 none' step "$DEMO" --gres=gpu:1 --container-apply-cgroups="$rules" sh -c "$opens_of_the_host" "$HOSTS_DEV"
+    check_output none step "$DEMO" --container-apply-cgroups="$rules" sh -c "$opens_of_the_host" "$HOSTS_DEV"
+    check_equal $'0: gpu0 none\n1: gpu1 none' "$(as_user srun -l -n2 --gpus-per-task=1 --container="$DEMO" --container-apply-cgroups="$rules" \
+        sh -c "$opens_of_the_host" "$HOSTS_DEV" | sort)"
+    batch_script "$TEST_HOME/job.sh" "set -- '$HOSTS_DEV'" "${opens_of_the_host//\$0/\$1}"
+    batch_job --gres=gpu:1 --container="$DEMO" --container-apply-cgroups="$rules" --output="$TEST_HOME/out" "$TEST_HOME/job.sh"
     check_equal 'gpu0 none' "$(cat "$TEST_HOME/out")"
+    end_process "$OUTSIDE"
     check_clean
 }
 
 # The site's rules hold for steps with GPUs as for others.
 test_rules_of_the_site() {
+    process_outside
     site_limits '[[devices]]' 'allow = false' 'type = "c"' 'major = 1' 'minor = 5' 'access = "rwm"'
-    check_output 'gpu0 none' step "$DEMO" --gres=gpu:1 --container-bind=/dev:/mnt sh -c "$opens_of_the_host"
-    check_output none step "$DEMO" --container-bind=/dev:/mnt sh -c "$opens_of_the_host"
+    check_output 'gpu0 none' step "$DEMO" --gres=gpu:1 sh -c "$opens_of_the_host" "$HOSTS_DEV"
+    check_output none step "$DEMO" sh -c "$opens_of_the_host" "$HOSTS_DEV"
     site_limits
+    end_process "$OUTSIDE"
     check_clean
 }
