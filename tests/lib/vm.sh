@@ -7,6 +7,7 @@
 #                   one's Slurm
 # BERTH_VM_SECONDS  how long the guest may take (7200)
 # BERTH_VM_ACCEL    kvm or tcg, emulation; which of them works is tried otherwise
+# BERTH_VM_CPUS     processors of the guest: 2 with KVM, else 1; an emulated guest of more has the time of this machine
 # BERTH_VM_QEMU     another emulator than the installed one
 
 : "${BERTH_VM_SECONDS:=7200}"
@@ -32,6 +33,7 @@ vm_run() {
     VM_WORK=$BERTH_TEST_ROOT/vm
     mkdir "$VM_WORK" && : >"$VM_WORK/output" && : >"$VM_WORK/results" || return
     : "${BERTH_VM_ACCEL:=$(vm_accelerator)}"
+    : "${BERTH_VM_CPUS:=$([[ $BERTH_VM_ACCEL == kvm ]] && echo 2 || echo 1)}"
     say "Debian $BERTH_VM_SUITE under $("$BERTH_VM_QEMU" --version | head -n 1), $BERTH_VM_ACCEL"
     vm_hand_in "$1" || die "cannot pack what the virtual machine needs"
     vm_start
@@ -59,12 +61,12 @@ vm_hand_in() {
 vm_patience() { if [[ $BERTH_VM_ACCEL == kvm ]]; then echo 1; else echo 4; fi; }
 
 # Nothing that the guest writes to its disk stays. An emulated guest's clock counts its instructions (2 ns each) and the time in
-# which it waits, so that what else this machine does is no timeout in there; qemu 7.2.22 starts no second processor so.
+# which it waits, so that what else this machine does is no timeout in there. qemu 7.2.22 starts no second processor so.
 vm_start() {
-    local how=(-smp 1 -icount "shift=1,sleep=on" -rtc clock=vm)
-    [[ $BERTH_VM_ACCEL != kvm ]] || how=(-smp 2)
+    local how=()
+    [[ $BERTH_VM_ACCEL == kvm || $BERTH_VM_CPUS != 1 ]] || how=(-icount "shift=1,sleep=on" -rtc clock=vm)
     TMPDIR=$VM_WORK "$BERTH_VM_QEMU" -nodefaults -no-user-config -display none -no-reboot -M pc,usb=off \
-        -accel "$BERTH_VM_ACCEL" "${how[@]}" -cpu max -m 3072 -kernel "$VM_IMAGE/kernel" \
+        -accel "$BERTH_VM_ACCEL" "${how[@]}" -cpu max -smp "$BERTH_VM_CPUS" -m 3072 -kernel "$VM_IMAGE/kernel" \
         -append "root=/dev/nvme0n1 rw console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=1 systemd.show_status=error" \
         -drive "file=$VM_IMAGE/disk,format=raw,if=none,id=system,snapshot=on,cache=unsafe" -device nvme,drive=system,serial=1 \
         -drive "file=$VM_WORK/in.tar,format=raw,if=none,id=in,readonly=on" -device nvme,drive=in,serial=2 \

@@ -78,6 +78,17 @@ test_root() {
     check test ! -e /sys/fs/cgroup/berth
 }
 
+# What no Slurm under systemd is given: huge pages. And a disk's rate.
+test_root_more() {
+    local disk file=$FILE_TMP/limits.toml
+    disk=$(stat -c '%Hd:%Ld' /)
+    printf '[[hugepageLimits]]\npageSize = "2MB"\nlimit = 4194304\n' >"$file"
+    printf '[[blockIO.throttleWriteBpsDevice]]\nmajor = %s\nminor = %s\nrate = 1048576\n' "${disk%:*}" "${disk#*:}" >>"$file"
+    check_output "4194304 $disk rbps=max wbps=1048576 riops=max wiops=max" as_root berth exec --apply-cgroups "$file" "$DEMO" \
+        sh -c "echo \$($own_value/hugetlb.2MB.max) \$($own_value/io.max)"
+    check test ! -e /sys/fs/cgroup/berth
+}
+
 test_without_a_systemd_of_his() {
     systemctl stop "user@$TEST_UID.service"
     check_refused 'systemd' as_user berth exec --memory 64m "$DEMO" true
