@@ -98,6 +98,31 @@ test_the_record() {
     cat "$GPU_TREE/ld.so.cache.new" >"$GPU_TREE/ld.so.cache"
 }
 
+# driver_version VERSION: what the driver says of itself, in a made-up /proc/driver.
+driver_version() { printf 'NVRM version: NVIDIA UNIX x86_64 Kernel Module  %s\nGCC version: none\n' "$1" >/proc/driver/nvidia/version; }
+
+# Another version of the driver, with all its files as they were, makes the record void.
+test_another_driver() {
+    local first
+    [[ -d /proc/driver ]] || skip "no /proc/driver here"
+    mount -t tmpfs berth-test-driver /proc/driver
+    mkdir /proc/driver/nvidia
+    driver_version 535.1
+    rm -rf /run/berth/gpu
+    as_root berth exec --nv "$DEMO" true
+    first=$(stat -c %i /run/berth/gpu/nvidia)
+    as_root berth exec --nv "$DEMO" true
+    check_equal "$first" "$(stat -c %i /run/berth/gpu/nvidia)"
+    check grep -q 'Module  535.1' /run/berth/gpu/nvidia
+    driver_version 550.2
+    check_match 'Module  550.2' "$(as_user berth gpu list)"
+    as_root berth exec --nv "$DEMO" true
+    check grep -q 'Module  550.2' /run/berth/gpu/nvidia
+    check_no_match "^$first\$" "$(stat -c %i /run/berth/gpu/nvidia)"
+    umount /proc/driver
+    rm -rf /run/berth/gpu
+}
+
 test_the_sites_word() {
     conf 'always use nv = yes'
     capture as_user berth exec "$DEMO" ls /.singularity.d/libs

@@ -85,6 +85,27 @@ test_a_batch_script() {
     check_clean
 }
 
+# A device of a specification is had where it is the step's, too.
+test_cdi() {
+    local specs=$BERTH_TEST_ROOT/cdi node
+    mkdir -m 0755 "$specs"
+    {
+        printf 'cdiVersion: "0.6.0"\nkind: made-up.org/gpu\ncontainerEdits:\n  env: [MADE_UP=yes]\ndevices:\n'
+        for node in 0 1; do
+            printf '  - name: "%s"\n    containerEdits:\n      deviceNodes:\n        - path: /dev/nvidia%s\n' "$node" "$node"
+        done
+    } >"$specs/made-up.yaml"
+    configure_release 'cdi spec dirs' "$specs"
+    check_output 'nvidia0 yes' step "$DEMO" --gres=gpu:1 --container-contain --container-cdi=made-up.org/gpu=0 sh -c 'echo $(ls /dev | grep "nvidia[0-9]") $MADE_UP'
+    check_output 'nvidia0 nvidia1 yes' step "$DEMO" --gres=gpu:2 --container-contain --container-cdi=made-up.org/gpu=0,made-up.org/gpu=1 \
+        sh -c 'echo $(ls /dev | grep "nvidia[0-9]") $MADE_UP'
+    check_refused 'made-up.org/gpu=1.*nvidia1' step "$DEMO" --gres=gpu:1 --container-cdi=made-up.org/gpu=1 true
+    check_refused 'made-up.org/gpu=0.*nvidia0' step "$DEMO" --container-cdi=made-up.org/gpu=0 true
+    configure_release 'cdi spec dirs' '/etc/cdi, /var/run/cdi'
+    rm -r "$specs"
+    check_clean
+}
+
 # The record is made once, by the first step.
 test_the_record() {
     local first
