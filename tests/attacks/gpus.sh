@@ -88,6 +88,23 @@ test_rules_of_his_own() {
     check_clean
 }
 
+# On cgroup v2 his rules may hold for slurmstepd, too: it must come to its end all the same.
+test_rules_that_deny_everything() {
+    local rules=$TEST_HOME/rules.toml tasks
+    limits_file "$rules" '[[devices]]' 'allow = false' 'type = "a"' 'access = "rwm"'
+    for tasks in 1 2; do
+        capture as_user srun -n"$tasks" --gres=gpu:2 --container="$DEMO" --container-apply-cgroups="$rules" \
+            sh -c 'echo ran; (: </dev/null) 2>/dev/null || echo denied; exit 3'
+        if ((CAPTURED_STATUS == 255)); then
+            check_match "Slurm's own exceptions cannot be seen" "$CAPTURED_ERR"
+        else
+            check_equal "3 $tasks $tasks" "$CAPTURED_STATUS $(grep -c ran <<<"$CAPTURED_OUT") $(grep -c denied <<<"$CAPTURED_OUT")"
+        fi
+        check_clean
+    done
+    check_output 'gpu0' step "$DEMO" --gres=gpu:1 sh -c '(: </dev/nvidia0) 2>&1 | grep -q "No such device" && echo gpu0'
+}
+
 # The site's rules hold for steps with GPUs as for others.
 test_rules_of_the_site() {
     process_outside

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "runtime/base/io.hpp"
+#include "runtime/exec/cgroup_settings.hpp"
 #include "runtime/exec/cgroup_wire.hpp"
 #include "runtime/exec/device_limits.hpp"
 #include "runtime/exec/limit_wire.hpp"
@@ -213,6 +214,28 @@ TEST_CASE("What the site takes away no rules of a user's give back") {
     // Each entry is a write, and of a plain file the last one stays.
     CHECK(read_file(at + "/devices.allow", 4096).value().starts_with("c 1:3 rwm"));
     std::filesystem::remove_all(at);
+}
+
+TEST_CASE("A number that the kernel takes and does not keep is no limit") {
+    char folder[] = "/tmp/berth-test.XXXXXX";
+    REQUIRE(::mkdtemp(folder) != nullptr);
+    const std::string at = folder;
+    CgroupSetting setting;
+    setting.file = "memory.max";
+    setting.comparison = Comparison::at_most;
+    // Of a plain file what is written takes the place of as many bytes, and the rest stays.
+    const auto after = [&](const char* before, const char* text) {
+        std::ofstream(at + "/memory.max") << before;
+        return write_setting(at, setting, text);
+    };
+    CHECK(after("2000", "1000"));
+    CHECK(after("1", "max"));
+    const auto kept = after("99999", "1000");
+    REQUIRE_FALSE(kept);
+    CHECK(kept.error().category == Category::unsupported);
+    CHECK(kept.error().message.ends_with("takes 1000 for memory.max, and keeps 10009"));
+    std::filesystem::remove_all(at);
+    CHECK_FALSE(write_setting(at, setting, "1000"));
 }
 
 TEST_CASE("A program of device rules has no part that is never reached") {
