@@ -297,7 +297,7 @@ Status attach_device_rules(const std::vector<DecidedLimit>& limits, const std::s
     BERTH_TRY(const auto program, device_program(limits));
     BERTH_TRY(const UniqueFd loaded, load_program(program));
     BERTH_TRY(const UniqueFd cgroup, open_at(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY));
-    BERTH_TRY(const auto own, device_programs(cgroup.get(), 0));
+    BERTH_TRY(auto own, device_programs(cgroup.get(), 0));
     if (!own.ids.empty() && (own.flags & BPF_F_ALLOW_MULTI) == 0)
         return Error{Category::unsupported, 0, folder + " has a program about devices that allows none beside it"};
     // A program further up that others may override would hold no more once this cgroup has one: it is attached here, too, first.
@@ -306,6 +306,7 @@ Status attach_device_rules(const std::vector<DecidedLimit>& limits, const std::s
         if (std::ranges::count(own.ids, id) != 0) continue;
         BERTH_TRY(const UniqueFd other, open_program(id));
         BERTH_CHECK(attach_program(other.get(), cgroup.get()));
+        own.ids.push_back(id);  // several folders above may hold the same
     }
     return attach_program(loaded.get(), cgroup.get());
 }
