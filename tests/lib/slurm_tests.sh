@@ -40,8 +40,13 @@ meddle_built() {
     gcc -O1 -static -o "$MEDDLE" "$BERTH_SOURCE/tests/attacks/meddle.c"
 }
 
-# servers: the process ids of the image servers that run now.
-servers() { user_processes "$TEST_SERVER_UID"; }
+# servers: the process ids of the image servers that run now. Others that prepare a step have their user's id, too.
+servers() {
+    local pid
+    for pid in $(user_processes "$TEST_SERVER_UID"); do
+        [[ $(cat "/proc/$pid/comm" 2>/dev/null) != berth-fuse ]] || printf '%s\n' "$pid"
+    done
+}
 
 server_runs() { [[ -n $(servers) ]]; }
 no_servers() { [[ -z $(servers) ]]; }

@@ -39,7 +39,7 @@ test_scancel_with_the_kernels_mount() {
 # What the step has not read yet, it cannot read any more: it fails, and ends.
 test_the_server_is_killed() {
     local status=0
-    in_background srun --container="$DEMO" sh -c "sleep $(patient 1); find / -xdev -type f -exec cat {} + >/dev/null" 2>/dev/null
+    in_background srun --container="$DEMO" sh -c "sleep $(patient 1); cat /bin/probe >/dev/null" 2>/dev/null
     until_true 10 server_runs
     sleep "$(patient 0.5)"
     kill -KILL "$(servers | head -n 1)"
